@@ -1,0 +1,407 @@
+"""Judge an attempt at one exercise: calls into learner code, comparison, findings.
+
+`check_exercise` is the one entry. It knows nothing of notebooks, files or classes: learner code
+is reached through an `Attempt`, and what comes out is a `Report`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from grader import diagnosis, words
+from grader.agreement import Agreement, Disagreement, agree, kind_of
+from grader.attempt import Attempt, Call
+from grader.exercise import Exercise
+from grader.expected import (
+    PUBLIC_SEED,
+    Prepared,
+    by_part,
+    forward_of,
+    inputs_by_name,
+    prepare,
+    run_answer,
+)
+from grader.report import Evidence, Feedback, Finding, Outcome, Report
+
+
+@dataclass
+class Trial:
+    """One case, run: what came back, and how each part fared."""
+
+    prepared: Prepared
+    call: Call
+    got: dict[str, Any] = field(default_factory=dict)
+    results: dict[str, Agreement | Disagreement] = field(default_factory=dict)
+    problem: Finding | None = None  # concerns the whole exercise, not a part
+    blocked: Finding | None = None  # the forward stands in the way
+    forward_wrong: bool = False
+    borrowed: bool = False  # judged with the answer's cache
+
+
+def check_exercise(
+    exercise: Exercise,
+    attempt: Attempt,
+    seed: int = PUBLIC_SEED,
+    feedback: Feedback = "diagnosis",
+) -> Report:
+    """Check a learner's attempt at one exercise.
+
+    Parameters
+    ----------
+    exercise : Exercise
+    attempt : Attempt
+        Where the learner's code runs.
+    seed : int
+        Draws the cases: public in notebooks, secret in class grading.
+    feedback : {"verdict", "diagnosis", "full"}
+        How much to say.
+
+    Returns
+    -------
+    Report
+        Never raises for anything the learner's code does. A failure of our own becomes the
+        outcome "grader_fault" with a sentence.
+    """
+    start = time.perf_counter()
+    try:
+        report = _check(exercise, attempt, seed)
+    except Exception as fault:
+        report = _fault(exercise, seed, fault)
+    milliseconds = 1e3 * (time.perf_counter() - start)
+    report = report.at(feedback)
+    return replace(report, milliseconds=milliseconds)
+
+
+def _check(exercise: Exercise, attempt: Attempt, seed: int) -> Report:
+    prepared = prepare(exercise, seed)
+    trials: list[Trial] = []
+    for item in prepared:
+        trial = _try(exercise, attempt, item)
+        trials.append(trial)
+        if trial.problem is not None and trial.problem.outcome != "crashed":
+            break  # nothing more to learn: not there, not written, or out of time
+        if trial.call.status in ("timed_out", "died"):
+            break
+    return _report(exercise, trials, seed, len(prepared))
+
+
+def _fault(exercise: Exercise, seed: int, fault: Exception) -> Report:
+    message = (
+        f"The checker itself failed ({type(fault).__name__}: {fault}). "
+        "This is not the solution's fault; please report it."
+    )
+    finding = Finding(f"{exercise.name}.grader_fault", "grader_fault", message)
+    return Report(
+        exercise.name,
+        exercise.chapter,
+        "grader_fault",
+        0.0,
+        float(exercise.points),
+        (finding,),
+        seed=seed,
+    )
+
+
+# --- one case ------------------------------------------------------------------------------
+
+
+def _try(exercise: Exercise, attempt: Attempt, item: Prepared) -> Trial:
+    if exercise.kind == "quiz":
+        trial = Trial(item, attempt.get(exercise.name))
+        if trial.call.returned:
+            return _judge_quiz(exercise, trial)
+    elif item.case.drive is not None:
+        call = attempt.run(
+            item.case.drive, exercise.name, *item.case.args, seconds=exercise.seconds
+        )
+        trial = Trial(item, call)
+    elif exercise.gradient_of and item.property is None:
+        trial = _try_gradient(exercise, attempt, item)
+    else:
+        call = attempt.call(
+            exercise.name,
+            *item.case.args,
+            keep=exercise.keep,
+            seconds=exercise.seconds,
+            **item.case.kwargs,
+        )
+        trial = Trial(item, call)
+    if trial.blocked is None:
+        _judge(exercise, trial)
+    return trial
+
+
+def _try_gradient(exercise: Exercise, attempt: Attempt, item: Prepared) -> Trial:
+    """Run the learner's forward, then backward with the learner's own cache."""
+    forward = forward_of(exercise)
+    assert item.dout is not None and forward.keep is not None
+    if not attempt.has(exercise.name):
+        return Trial(item, Call("missing"))
+    ahead = attempt.call(
+        forward.name,
+        *item.case.args,
+        keep=forward.keep,
+        seconds=forward.seconds,
+        **item.case.kwargs,
+    )
+    if ahead.status in ("missing", "not_attempted") or (ahead.returned and ahead.value is None):
+        return _try_borrowed(exercise, attempt, item, forward)
+    if not ahead.returned:
+        return Trial(item, ahead, blocked=words.waits_for(exercise, forward, ahead))
+    value = ahead.value
+    if not isinstance(value, tuple) or len(value) <= forward.keep or value[forward.keep] is None:
+        return Trial(item, ahead, blocked=words.no_cache(exercise, forward))
+    call = attempt.call(exercise.name, item.dout, value[forward.keep], seconds=exercise.seconds)
+    trial = Trial(item, call)
+    trial.forward_wrong = not _forward_is_right(forward, item, value[0])
+    return trial
+
+
+def _forward_is_right(forward: Exercise, item: Prepared, out: Any) -> bool:
+    right = np.asarray(run_answer(forward, item.case)[0])
+    return isinstance(agree(out, right, 1e-7 * float(np.abs(right).max() + 1e-300)), Agreement)
+
+
+def _try_borrowed(exercise: Exercise, attempt: Attempt, item: Prepared, forward: Exercise) -> Trial:
+    """No forward at hand: try the cache that everybody uses, where there is one."""
+    assert item.dout is not None and forward.keep is not None
+    cache = run_answer(forward, item.case)[forward.keep]
+    call = attempt.call(exercise.name, item.dout, cache, seconds=exercise.seconds)
+    trial = Trial(item, call, borrowed=True)
+    if call.status == "raised" or not forward.common_cache:
+        probe = Trial(item, call)
+        _judge(exercise, probe)
+        right = all(isinstance(result, Agreement) for result in probe.results.values())
+        if call.status not in ("not_attempted", "timed_out") and not (probe.results and right):
+            trial.blocked = words.needs_forward(exercise, forward)
+    return trial
+
+
+# --- judging what came back ----------------------------------------------------------------
+
+
+def _judge(exercise: Exercise, trial: Trial) -> None:
+    """Fill in `got`, `results` and `problem` of a trial from its call."""
+    call = trial.call
+    if not call.returned:
+        trial.problem = words.failed_call(exercise, call, trial.prepared)
+        return
+    if trial.prepared.property is not None:
+        _judge_property(trial)
+        return
+    parts = _split(exercise, trial)
+    if parts is None:
+        return
+    trial.got = parts
+    for part, expected in trial.prepared.expected.items():
+        trial.results[part] = agree(parts[part], expected, trial.prepared.tolerances[part])
+
+
+def _judge_property(trial: Trial) -> None:
+    item = trial.prepared.property
+    assert item is not None
+    expected = trial.prepared.expected[item.key]
+    got = trial.call.value
+    trial.got = {item.key: got}
+    if item.accept is None:
+        result = agree(got, expected, trial.prepared.tolerances[item.key])
+    else:
+        try:
+            fine = item.accept(got, *trial.prepared.case.args)
+        except Exception:  # an odd value must not break the rule that judges it
+            fine = False
+        result = Agreement() if fine else Disagreement("value", "{part} does not hold.", got)
+    trial.results[item.key] = result
+
+
+def _split(exercise: Exercise, trial: Trial) -> dict[str, Any] | None:
+    """Return values by part; None (and a problem) when the result has the wrong form."""
+    value = trial.call.value
+    names = exercise.returns
+    if value is None or (isinstance(value, tuple) and value and all(v is None for v in value)):
+        trial.problem = words.returned_none(exercise)
+        return None
+    if len(names) == 1:
+        single = trial.prepared.expected[names[0]]
+        if isinstance(value, tuple) and value and not isinstance(single, tuple):
+            value = value[0]  # a 1-tuple, or extra items: the contract holds in its first item
+        return {names[0]: value}
+    needed = [i for i, _ in enumerate(names)]
+    if not isinstance(value, (tuple, list)):
+        trial.problem = words.wrong_form(exercise, kind_of(value))
+        return None
+    if len(value) < len(needed):
+        trial.problem = words.wrong_form(exercise, f"{len(value)} values")
+        return None
+    if exercise.keep is not None and value[exercise.keep] is None:
+        trial.problem = words.empty_cache(exercise)
+        return None
+    return by_part(exercise, tuple(value[: len(names)]))
+
+
+def _judge_quiz(exercise: Exercise, trial: Trial) -> Trial:
+    got = trial.call.value
+    if got is None or got == "" or got is Ellipsis:
+        trial.problem = words.not_attempted(exercise, f"`{exercise.name}` is still None.")
+        return trial
+    if isinstance(exercise.answer, str) and isinstance(got, str):
+        got = got.strip().lower().strip("()'\" .")
+    if isinstance(exercise.answer, tuple) and isinstance(got, list):
+        got = tuple(got)
+    trial.got = {"answer": got}
+    trial.results["answer"] = agree(got, exercise.answer, trial.prepared.tolerances["answer"])
+    return trial
+
+
+# --- from trials to a report ---------------------------------------------------------------
+
+
+def _report(exercise: Exercise, trials: list[Trial], seed: int, total: int) -> Report:
+    findings = _findings(exercise, trials)
+    good = {f.part for f in findings if f.outcome == "passed" and f.part in exercise.parts}
+    share = len(good) / len(exercise.parts)
+    failed = next((f for f in findings if f.outcome not in ("passed", "skipped")), None)
+    skipped = next((f for f in findings if f.outcome == "skipped"), None)
+    outcome: Outcome = failed.outcome if failed else "skipped" if skipped else "passed"
+    remarks = _remarks(exercise, trials)
+    printed = next((t.call.printed for t in trials if t.call.printed), "")
+    return Report(
+        exercise.name,
+        exercise.chapter,
+        outcome,
+        round(exercise.points * share, 6),
+        float(exercise.points),
+        tuple(findings),
+        remarks,
+        printed,
+        seed,
+        total,
+    )
+
+
+def _findings(exercise: Exercise, trials: list[Trial]) -> list[Finding]:
+    """The root cause first, then the parts in their order."""
+    for trial in trials:
+        if trial.problem is not None and trial.problem.outcome == "not_attempted":
+            return [trial.problem]
+    blocked = next((t.blocked for t in trials if t.blocked), None)
+    if blocked is not None:
+        return [blocked, *_parts_skipped(exercise)]
+    failing_forward = any(t.forward_wrong for t in trials)
+    if failing_forward and not _all_right(trials):
+        waits = words.waits_for_right(exercise, forward_of(exercise))
+        return [waits, *_parts_skipped(exercise)]
+    problem = next((t for t in trials if t.problem), None)
+    if problem is not None:
+        assert problem.problem is not None
+        named = diagnosis.of_crash(exercise, trials) or problem.problem
+        return [named, *_part_findings(exercise, trials, named)]
+    return _part_findings(exercise, trials, None)
+
+
+def _all_right(trials: list[Trial]) -> bool:
+    return all(
+        t.problem is None and all(isinstance(r, Agreement) for r in t.results.values())
+        for t in trials
+    )
+
+
+def _part_findings(
+    exercise: Exercise, trials: list[Trial], problem: Finding | None
+) -> list[Finding]:
+    findings = []
+    for part in exercise.parts:
+        mine = [t for t in trials if part in t.prepared.expected]
+        wrong = [t for t in mine if isinstance(t.results.get(part), Disagreement)]
+        if wrong:
+            findings.append(_wrong_part(exercise, part, wrong[0], trials))
+        elif (problem is not None and any(t.problem or part not in t.results for t in mine)) or not mine or any(part not in t.results for t in mine):
+            findings.append(words.skipped(exercise, part))
+        else:
+            findings.append(_right_part(exercise, part, mine))
+    named = [f for f in findings if f.outcome == "wrong"]
+    if len(named) > 1 and problem is None:
+        findings.sort(key=lambda f: f.outcome != "wrong")
+    return findings
+
+
+def _right_part(exercise: Exercise, part: str, mine: list[Trial]) -> Finding:
+    item = mine[0].prepared.property
+    if item is not None:
+        return Finding(f"{exercise.name}.{part}", "passed", words.holds(item), part)
+    if exercise.kind == "quiz":
+        return Finding(f"{exercise.name}.answer", "passed", exercise.explanation, part)
+    residual = _finite_differences(part, mine)
+    more = f"; it agrees with finite differences to {residual:.0e}" if residual is not None else ""
+    return Finding(
+        f"{exercise.name}.{part}", "passed", f"`{part}` has the right shape and values{more}.", part
+    )
+
+
+def _finite_differences(part: str, mine: list[Trial]) -> float | None:
+    """Largest relative gap between the learner's gradient and the reference's slopes."""
+    worst = None
+    for trial in mine:
+        for name, v, slope, _ in trial.prepared.slopes:
+            if name != part:
+                continue
+            g = np.asarray(trial.got[part], dtype=float)
+            scale = max(float(np.linalg.norm(g * v)), abs(slope), 1e-300)
+            gap = max(abs(float((g * v).sum()) - slope) / scale, 1e-16)
+            worst = max(gap, worst or 0.0)
+    return worst
+
+
+def _wrong_part(exercise: Exercise, part: str, trial: Trial, trials: list[Trial]) -> Finding:
+    result = trial.results[part]
+    assert isinstance(result, Disagreement)
+    mistake, why = diagnosis.of_part(exercise, part, trials)
+    item = trial.prepared.property
+    shown = "The answer" if exercise.kind == "quiz" else f"`{part}`"
+    plain = result.message.replace("{part}", shown)
+    if exercise.kind == "quiz":
+        plain = words.wrong_answer(result.got)
+    if item is not None:
+        plain = item.message
+    evidence = _evidence(exercise, part, trial, result)
+    if mistake is None:
+        key = f"{exercise.name}.{part if item else f'{part}_{result.kind}'}"
+        return Finding(key, "wrong", plain, part, why, evidence=evidence)
+    key = f"{exercise.name}.{mistake.key}"
+    remedy = mistake.remedy or (exercise.hints[0] if exercise.hints else "")
+    return Finding(key, "wrong", mistake.message, part, why, remedy, evidence)
+
+
+def _evidence(exercise: Exercise, part: str, trial: Trial, result: Disagreement) -> Evidence:
+    item = trial.prepared
+    if exercise.kind == "quiz":
+        return Evidence(got=result.got)
+    source = forward_of(exercise) if exercise.gradient_of and not item.property else exercise
+    given = dict(inputs_by_name(source, item.case))
+    if item.dout is not None:
+        given["dout"] = item.dout
+    got = result.got if result.got is not None else trial.got.get(part)
+    return Evidence(tuple(given.items()), item.expected[part], got, result.where, item.case.label)
+
+
+def _parts_skipped(exercise: Exercise) -> list[Finding]:
+    return [words.skipped(exercise, part) for part in exercise.parts]
+
+
+def _remarks(exercise: Exercise, trials: list[Trial]) -> tuple[str, ...]:
+    remarks: dict[str, None] = {}
+    for trial in trials:
+        for result in trial.results.values():
+            if isinstance(result, Agreement):
+                remarks.update(dict.fromkeys(result.remarks))
+        remarks.update(dict.fromkeys(f"warning: {text}" for text in trial.call.warnings))
+        if trial.borrowed and trial.blocked is None and trial.call.returned:
+            forward = exercise.gradient_of
+            remarks[f"no `{forward}` was found, so the usual cache layout was used"] = None
+    if any(t.call.printed for t in trials):
+        remarks["it prints while it runs; the check needs no print"] = None
+    return tuple(remarks)[:6]

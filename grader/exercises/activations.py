@@ -1,0 +1,3 @@
+from grader.exercise import Chapter
+
+chapter = Chapter("03_activations", "Activations")

@@ -1,0 +1,489 @@
+"""Slopes by finite differences, and the gradient checker built on them.
+
+    from grader import gradcheck
+    gradcheck(f, df, x)
+
+Both contract the output with weights u and move one input along a direction v, so that one
+number is compared instead of a table. The step is chosen by measurement: three steps with
+Richardson extrapolation show the truncation error, seven neighbouring points the rounding
+noise (More and Wild, "Estimating computational noise", 2011), and one-sided slopes the kinks.
+Directions are Gaussian: entries of +1 and -1 cancel more often, positive u hides mean terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from grader.gradcheck_report import (
+    CannotCheck,
+    GradcheckResult,
+    Pair,
+    entry_words,
+    factor_words,
+    listing,
+    slice_words,
+)
+
+RIGHT = 1e-8  # largest relative difference of a right gradient
+SHARP = 1e-6  # coarsest resolution at which "right" may be said
+SURE = 50.0  # "wrong" is said of a difference this many times the resolution
+CONFIRMED = 3  # directions that must agree before "wrong" is said
+RETRIES = 6  # rounds that may be repeated at other points
+FIRST_STEP, LEAP = 2.0**-7, 2.0**6  # relative to the size of the input
+SEARCH_SECONDS = 4.0  # what the search for the wrong entries may take
+FEW = 500  # inputs below this size are searched entry by entry
+
+
+def directional_derivative(
+    f: Callable[..., Any], inputs: dict[str, np.ndarray], u: Any, name: str, v: np.ndarray
+) -> tuple[float, float]:
+    """Derivative of <u, f(**inputs)> along v in one input, and how well it is known.
+
+    Parameters
+    ----------
+    f
+        Called with the values of `inputs` in order; returns an array (or number).
+    inputs
+        Values by name; inputs[name] holds floats.
+    u : array of f's output shape
+    name
+        The input that moves.
+    v : array of inputs[name]'s shape
+
+    Returns
+    -------
+    value : float
+        nan if f is not finite near the inputs.
+    resolution : float
+        Measured bound of the error: truncation + rounding + kinks.
+    """
+    x, v, u = np.asarray(inputs[name], float), np.asarray(v, float), np.asarray(u, float)
+    if not v.any():
+        return 0.0, 0.0
+
+    def output(point: dict[str, np.ndarray]) -> np.ndarray:
+        return np.asarray(f(*point.values()), float)
+
+    stretch = _size(x) / _size(v)  # steps are relative to the input's size
+    with np.errstate(all="ignore"):
+        inputs = {**inputs, name: x}
+        line = _Line(output, inputs, u, name, v * stretch, output(inputs))
+        line = replace(line, noise=line.measured_noise())
+        slopes = {}
+        step = FIRST_STEP
+        while step not in slopes and 2.0**-26 < step < 2.0**12:
+            slope = slopes[step] = line.slope(step)
+            if slope.blur <= 1e-12 * slope.size:
+                break
+            step *= 8.0 if slope.noise > slope.truncation + slope.kink else 1 / 8.0
+    finite = {step: slope for step, slope in slopes.items() if np.isfinite(slope.blur)}
+    if not finite:
+        return float("nan"), float("inf")
+    step, best = min(finite.items(), key=lambda item: item[1].blur)
+    uneven = (2.0**-51 / step + 2.0**-50) * best.size  # x + t v is rounded entry by entry
+    return best.value / stretch, (best.blur + uneven) / stretch
+
+
+@dataclass(frozen=True)
+class _Slope:
+    """A slope at zero with its three errors; `size` is the scale to judge them by."""
+
+    value: float
+    truncation: float
+    kink: float
+    noise: float
+    size: float
+
+    @property
+    def blur(self) -> float:
+        return self.truncation + self.kink + self.noise
+
+
+@dataclass(frozen=True)
+class _Judgement:
+    """ok, wrong, zero (nothing moves), kink or noisy; errors relative, `gap` absolute."""
+
+    kind: str
+    error: float = 0.0
+    resolution: float = 0.0
+    gap: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Line:
+    """<u, f> as one input moves along v: t -> <u, f(..., x + t v, ...)>."""
+
+    output: Callable[[dict[str, np.ndarray]], np.ndarray]
+    inputs: dict[str, np.ndarray]
+    u: np.ndarray
+    name: str
+    v: np.ndarray
+    base: np.ndarray  # the output at t = 0
+    noise: float = 0.0
+
+    def at(self, t: float) -> tuple[np.ndarray, np.ndarray]:
+        x = self.inputs[self.name] + t * self.v
+        return self.output({**self.inputs, self.name: x}), x
+
+    def measured_noise(self) -> float:
+        """Standard deviation of rounding in <u, f>, from fourth differences of 7 points."""
+        for spacing in (2.0**-40, 2.0**-22):  # the wider one sees single precision
+            outputs = [self.at(j * spacing)[0] for j in range(-3, 4)]
+            sums = np.array([np.sum(self.u * y) for y in outputs])
+            if np.ptp(sums) > 0:
+                break
+        fourth = np.diff(sums, 4)  # smooth parts vanish; the variance of noise grows 70 times
+        measured = np.sqrt(np.mean(fourth**2) / 70.0)
+        least = roundoff(outputs[0], outputs[-1]) * np.sqrt(np.sum((self.u * self.base) ** 2))
+        return float(np.nanmax([measured, least]))
+
+    def slope(self, step: float, claimed: np.ndarray | None = None) -> _Slope:
+        """Slope by Richardson extrapolation from step, step/2 and step/4.
+
+        With a claimed gradient, the slope of <u, f> - <claimed, x>: zero if it is right.
+        """
+        ratios, jumps, steepest = [], [], 0.0
+        for t in (step, step / 2, step / 4):
+            (ahead, x_ahead), (behind, x_behind) = self.at(t), self.at(-t)
+            taken = x_ahead - x_behind  # differs from 2 t v by rounding
+            rise = float(np.sum(self.u * (ahead - behind)))
+            if claimed is None:
+                run = 2 * t * float(np.sum(taken * self.v) / np.sum((2 * t * self.v) * self.v))
+                ratios.append(rise / run)
+            else:
+                ratios.append((rise - float(np.sum(claimed * taken))) / (2 * t))
+            bend = (ahead - self.base) + (behind - self.base)
+            jumps.append(float(np.sum(self.u * bend)) / (2 * t))
+            steepest = np.fmax(steepest, abs(rise) / (2 * t))
+        fourth = [(4 * ratios[1] - ratios[0]) / 3, (4 * ratios[2] - ratios[1]) / 3]
+        value = (16 * fourth[1] - fourth[0]) / 15
+        # What remains of the bend when its smooth part, odd in t, has been extrapolated away.
+        bends = [2 * jumps[1] - jumps[0], 2 * jumps[2] - jumps[1]]
+        size = steepest if claimed is None else max(steepest, _norm(claimed * self.v))
+        kink = abs(8 * bends[1] - bends[0]) / 7
+        return _Slope(value, abs(value - fourth[1]), kink, 32 * self.noise / step, float(size))
+
+    def judge(self, claimed: np.ndarray) -> _Judgement:
+        """Does the claimed gradient predict the slope? The step moves until that is clear."""
+        step, seen, last = FIRST_STEP, {}, _Judgement("noisy", np.nan, np.nan)
+        while step not in seen and 2.0**-26 < step < 2.0**12:
+            slope = seen[step] = self.slope(step, claimed)
+            gap, size = abs(slope.value), max(slope.size, 1e-300)
+            if not np.isfinite(slope.blur) or not np.isfinite(gap):
+                step /= LEAP
+                continue
+            if slope.size <= 4 * slope.noise and step >= FIRST_STEP:
+                last = _Judgement("zero")
+                step *= LEAP  # nothing stands out of the noise: look further away
+                continue
+            kind = "kink" if slope.kink > max(slope.truncation, slope.noise) else "noisy"
+            last = _Judgement(kind, gap / size, slope.blur / size, slope.value)
+            if gap <= RIGHT * size + slope.noise and slope.blur <= SHARP * size:
+                return replace(last, kind="ok")
+            if gap > RIGHT * size and gap > SURE * slope.blur:
+                near = self.slope(step / LEAP, claimed)
+                stays = abs(near.value - slope.value) <= 0.05 * gap + 3 * near.noise
+                # A wrong gradient leaves one gap at every step; rounded values or kinks do not.
+                same = all(abs(s.value - slope.value) <= SURE * s.blur for s in seen.values())
+                if stays and same:
+                    return replace(last, kind="wrong")
+                last = replace(last, kind="kink")
+            step *= LEAP if slope.noise > slope.truncation + slope.kink else 1 / LEAP
+        return last
+
+
+def roundoff(*outputs: np.ndarray) -> float:
+    """Unit roundoff of the precision these values passed through."""
+    for kind, unit in ((np.float16, 2.0**-11), (np.float32, 2.0**-24)):
+        if all(np.array_equal(y.astype(kind).astype(float), y) for y in outputs):
+            return unit
+    return 2.0**-53
+
+
+def _norm(x: np.ndarray) -> float:
+    return float(np.sqrt(np.sum(x * x)))
+
+
+def _size(x: np.ndarray) -> float:
+    """Root mean square; 1 if all is zero."""
+    return float(np.sqrt(np.mean(x * x))) or 1.0
+
+
+def gradcheck(
+    f: Callable[..., Any],
+    df: Callable[..., Any],
+    *inputs: Any,
+    names: Sequence[str] | None = None,
+    rng: np.random.Generator | None = None,
+    seed: int = 0,
+    rounds: int = 3,
+) -> GradcheckResult:
+    """Compare a gradient written by hand with finite differences.
+
+    Parameters
+    ----------
+    f
+        f(*inputs) -> array or number, or (out, cache).
+    df
+        The claimed gradients, a tuple if there are several. By its signature it is called as
+
+        - df(dout, *inputs): gradients of <dout, f>, dout of f's output shape;
+        - df(dout, cache): the same, if f returns (out, cache) and df can take two arguments;
+        - df(dout): the same, for layers that remember; the parameter's name says so;
+        - df(*inputs): gradients of a number; or the derivative of an elementwise f(x).
+    *inputs
+        Float arrays and floats are varied. Anything else (labels, shapes, None) is passed on
+        as it is, and gradients for it may be left out. Integers count as floats if no input
+        is a float.
+    names
+        Names of the inputs in messages; by default the parameters of f.
+    rng, seed
+        Source of the random directions.
+    rounds
+        How many times it must come out right, each with other weights and directions.
+    """
+    rng = np.random.default_rng(seed) if rng is None else rng
+    pair = None
+    try:
+        with np.errstate(all="ignore"):
+            pair = Pair.of(f, df, inputs, names)
+            found = _check(pair, rng, rounds)
+    except CannotCheck as stop:
+        found = GradcheckResult(stop.verdict, stop.message, stop.name)
+    return replace(found, evaluations=pair.evaluations if pair else 0)
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """One set of inputs with weights u, and what df claims there."""
+
+    pair: Pair
+    inputs: dict[str, np.ndarray]
+    u: np.ndarray
+    y: np.ndarray
+    claimed: dict[str, np.ndarray]
+    rng: np.random.Generator
+
+    @classmethod
+    def posed(cls, pair: Pair, inputs: dict[str, np.ndarray], rng: np.random.Generator) -> _Problem:
+        """Run f twice and df once, and refuse what can not be compared."""
+        y, _ = pair.forward(pair.arguments(inputs))
+        arguments = pair.arguments(inputs)
+        again, cache = pair.forward(arguments)
+        if y.shape != again.shape or not np.array_equal(y, again, equal_nan=True):
+            text = "f gives another output when called again with the same inputs"
+            hint = "fix the random draws (a mask, say) outside f"
+            raise CannotCheck("not_repeatable", f"{text}; {hint}.")
+        for i, name in pair.varied.items():
+            if not np.array_equal(arguments[i], inputs[name], equal_nan=True):
+                text = f"f changes its input `{name}` in place; let it work on a copy."
+                raise CannotCheck("not_repeatable", text, name)
+        if not np.isfinite(y).all():
+            raise CannotCheck("nonfinite", "f returns nan or inf at these inputs.")
+        plain = y.ndim == 0 and pair.style(y, cache) == "plain"
+        u = np.ones(()) if plain else np.asarray(rng.standard_normal(y.shape))
+        return cls(pair, inputs, u, y, pair.backward(u, inputs, y, cache), rng)
+
+    def line(self, name: str, v: np.ndarray, noise: float = 0.0) -> _Line:
+        output = lambda inputs: self.pair.probe(inputs, self.y.shape)  # noqa: E731
+        return _Line(output, self.inputs, self.u, name, v, self.y, noise)
+
+    def direction(self, name: str, small: bool = False) -> np.ndarray:
+        """Gaussian, of the input's size; `small` favours entries whose gradient is small."""
+        x, g = self.inputs[name], np.abs(self.claimed[name])
+        v = np.asarray(self.rng.standard_normal(x.shape)) * _size(x)
+        if small and g.shape == x.shape and g.any():
+            weight = 1 / (g / g.max() + 1e-2)
+            v = v * weight / _size(weight)
+        return v
+
+    def judge(self, name: str, small: bool = False) -> _Judgement:
+        """Verdict on one gradient; "wrong" only if several directions agree."""
+        line = self.line(name, self.direction(name, small))
+        noise = line.measured_noise()
+        first = replace(line, noise=noise).judge(self.claimed[name])
+        if first.kind != "wrong":
+            return first
+        for _ in range(CONFIRMED - 1):
+            other = self.line(name, self.direction(name, small), noise)
+            if other.judge(self.claimed[name]).kind != "wrong":
+                return replace(first, kind="kink")  # wrong on one side only: a kink or a tie
+        return first
+
+    def supports(self, name: str, hypothesis: np.ndarray) -> bool:
+        """Would this gradient be right?"""
+        other = replace(self, claimed={**self.claimed, name: hypothesis})
+        return all(other.judge(name, small).kind in ("ok", "zero") for small in (False, True))
+
+
+def _check(pair: Pair, rng: np.random.Generator, rounds: int) -> GradcheckResult:
+    """Rounds at the given inputs; near a kink, at inputs moved by 1 %, 5 %, 25 %."""
+    good, share, worst, finest, still = 0, 0.0, 0.0, 0.0, set(pair.varied.values())
+    trouble, moved = ("", _Judgement("noisy", np.nan, np.nan)), False
+    for attempt in range(rounds + RETRIES):
+        inputs = {n: _moved(x, share, rng) for n, x in pair.inputs.items()}
+        try:
+            problem = _Problem.posed(pair, inputs, rng)
+        except CannotCheck:
+            if not share:
+                raise
+            continue  # the move left f's domain
+        _same_shapes(problem)
+        judged = {name: problem.judge(name, small=good % 2 == 1) for name in inputs}
+        if bad := [name for name, one in judged.items() if one.kind == "wrong"]:
+            return _wrong(problem, bad, judged[bad[0]], share)
+        still &= {name for name, one in judged.items() if one.kind == "zero"}
+        unclear = [(name, one) for name, one in judged.items() if one.kind in ("kink", "noisy")]
+        if unclear:
+            trouble = unclear[0]
+            share = {0.0: 0.01, 0.01: 0.05}.get(share, 0.25)
+            continue
+        good, moved = good + 1, moved or share > 0
+        worst = max(worst, *(one.error for one in judged.values()))
+        finest = max(finest, *(one.resolution for one in judged.values()))
+        if good == rounds:
+            return _right(list(inputs), worst, finest, still, moved)
+    return _unclear(problem, *trouble, attempt + 1)
+
+
+def _moved(x: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """x with every entry moved by a share of its size; what has one sign keeps it."""
+    if not share:
+        return x
+    y = x + share * _size(x) * rng.standard_normal(x.shape)
+    one_sign = 1.0 if (x >= 0).all() else -1.0 if (x <= 0).all() else 0.0
+    return np.asarray(one_sign * np.abs(y) if one_sign and x.any() else y)
+
+
+def _same_shapes(problem: _Problem) -> None:
+    """Shapes and finite numbers, before anything is compared (a product would broadcast)."""
+    for name, g in problem.claimed.items():
+        shape = problem.inputs[name].shape
+        if g.shape != shape:
+            text = f"The gradient of `{name}` has shape {g.shape}, expected {shape} like `{name}`."
+            raise CannotCheck("shape", text + _reshaped(problem, name), name)
+        if not np.isfinite(g).all():
+            what = "nan" if np.isnan(g).any() else "inf"
+            raise CannotCheck("nonfinite", f"The gradient of `{name}` contains {what}.", name)
+
+
+def _reshaped(problem: _Problem, name: str) -> str:
+    """What would make a gradient of the wrong shape right."""
+    g, shape = problem.claimed[name], problem.inputs[name].shape
+    if not np.isfinite(g).all():
+        return ""
+    tries = {"Transposed, it would agree.": g.T, "Reshaped, it would agree.": g}
+    for axis in range(g.ndim):
+        tries[f"Summed over axis {axis}, it would agree."] = g.sum(axis)
+    for hint, other in tries.items():
+        fits = other.shape == shape or (hint[0] == "R" and other.size == np.prod(shape))
+        if fits and problem.supports(name, other.reshape(shape)):
+            return " " + hint
+    return ""
+
+
+def _right(
+    names: list[str], worst: float, resolution: float, still: set[str], moved: bool
+) -> GradcheckResult:
+    checked = [name for name in names if name not in still]
+    remarks = []
+    if still:
+        zero = listing([name for name in names if name in still])
+        remarks.append(f"f does not change with {zero} here, and a gradient of zero agrees.")
+    if moved:
+        remarks.append("These inputs lie near a kink of f, so inputs beside them were checked.")
+    text = f"Right: finite differences agree to {worst:.0e} for {listing(checked)}."
+    message = " ".join([text, *remarks] if checked else ["Right.", *remarks])
+    return GradcheckResult("ok", message, "", worst, resolution, "", tuple(remarks))
+
+
+def _wrong(problem: _Problem, bad: list[str], one: _Judgement, share: float) -> GradcheckResult:
+    name = bad[0]
+    text = f"The gradient of `{name}` is wrong: it differs from finite differences"
+    text += f" by {one.error:.1e} (relative), measured to {one.resolution:.0e}."
+    how = _how(problem, name)
+    where = "" if how else _where(problem, name)
+    others = [n for n in problem.inputs if n not in bad]
+    remarks = []
+    if len(bad) > 1:
+        remarks.append(f"Also wrong: {listing(bad[1:])}.")
+    if others:
+        remarks.append(f"No difference seen for {listing(others)}.")
+    if share:
+        remarks.append("This was seen beside the given inputs, which lie near a kink of f.")
+    message = " ".join(filter(None, [text, how, where, *remarks]))
+    return GradcheckResult("wrong", message, name, one.error, one.resolution, where, tuple(remarks))
+
+
+def _unclear(problem: _Problem, name: str, one: _Judgement, attempts: int) -> GradcheckResult:
+    """Why finite differences can not tell, as far as that shows."""
+    if not name:
+        reason = "f fails near these inputs"
+    elif roundoff(problem.line(name, problem.direction(name)).at(2.0**-30)[0]) > 2.0**-30:
+        reason = "f computes in single precision (float32 or less), about 7 digits"
+    elif one.kind == "kink":
+        reason = "f has too many kinks near these inputs"
+    elif not np.isfinite(one.error):
+        reason = "f is not finite near these inputs"
+    else:
+        reason = "the change of f drowns in its rounding"
+    text = f"No verdict after {attempts} attempts: {reason}."
+    if np.isfinite(one.error):
+        blur = max(one.resolution, one.error)
+        text += f" Finite differences see no mistake in `{name}` larger than {blur:.0e} (relative)."
+    return GradcheckResult("inconclusive", text, name, one.error, one.resolution)
+
+
+def _how(problem: _Problem, name: str) -> str:
+    """A single cause that explains the whole difference, tried by checking the repaired one."""
+    g = problem.claimed[name]
+    if not g.any():
+        return "It is zero everywhere."
+    if problem.supports(name, np.zeros_like(g)):
+        return f"It should be zero: f does not change with `{name}` here."
+    v = problem.direction(name)
+    output = lambda *values: problem.pair.probe(  # noqa: E731
+        dict(zip(problem.inputs, values, strict=True)), problem.y.shape
+    )
+    true, _ = directional_derivative(output, problem.inputs, problem.u, name, v)
+    factor = float(np.sum(g * v)) / true if true else np.nan
+    if np.isfinite(factor) and factor and problem.supports(name, g / factor):
+        shapes = {f"`{n}`": x.shape for n, x in problem.inputs.items()}
+        return factor_words(factor, {**shapes, "the output": problem.y.shape})
+    for axes in list(permutations(range(g.ndim)))[1:24]:
+        turned = g.transpose(axes)
+        if turned.shape == g.shape and problem.supports(name, turned):
+            return "It looks transposed" + (f" (axes {axes})." if g.ndim > 2 else ".")
+    return ""
+
+
+def _where(problem: _Problem, name: str) -> str:
+    """Entry by entry if there are few, slice by slice otherwise, if the time allows it."""
+    x, g = problem.inputs[name], problem.claimed[name]
+    each = 12 * problem.pair.seconds / problem.pair.evaluations
+    noise = problem.line(name, problem.direction(name)).measured_noise()
+    if x.size < FEW and x.size * each < SEARCH_SECONDS:
+        wrong, measured = np.zeros(x.shape, bool), g.copy()
+        for index in np.ndindex(x.shape):
+            v = np.zeros(x.shape)
+            v[index] = _size(x)
+            one = problem.line(name, v, noise).judge(g)
+            wrong[index] = one.kind == "wrong"
+            measured[index] += one.gap / v[index] if wrong[index] else 0.0
+        return entry_words(wrong, g, measured)
+    if sum(x.shape) * each > SEARCH_SECONDS:
+        return ""
+    indices: dict[int, list[int]] = {axis: [] for axis in range(x.ndim)}
+    for axis, length in enumerate(x.shape):
+        for i in range(length):
+            mask = np.arange(length).reshape([-1 if a == axis else 1 for a in range(x.ndim)]) == i
+            line = problem.line(name, problem.direction(name) * mask, noise)
+            if line.judge(g).kind == "wrong":
+                indices[axis].append(i)
+    sentence = slice_words(indices, x.shape)
+    return f"{sentence}." if sentence else ""

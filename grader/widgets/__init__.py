@@ -1,0 +1,33 @@
+"""Sliders and pictures for the lessons. Nothing is imported before it is asked for."""
+
+from importlib import import_module
+
+_WHERE = {
+    "explore_step_size": "numerics",
+    "explore_broadcasting": "broadcasting",
+    "explore_graph": "graph",
+    "explore_two_layer": "backprop",
+    "explore_activation": "activations",
+    "explore_depth": "depth",
+    "LiveFigure": "live",
+    "Explorer": "frame",
+    "explorer": "frame",
+    "slider": "controls",
+    "log_slider": "controls",
+    "steps": "controls",
+    "choice": "controls",
+    "toggle": "controls",
+    "LearnerProblem": "learner",
+}
+
+__all__ = list(_WHERE)
+
+
+def __getattr__(name: str):
+    if name in _WHERE:
+        return getattr(import_module(f".{_WHERE[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

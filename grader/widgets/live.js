@@ -1,0 +1,45 @@
+// Shows the PNG that Python sends, with alt text, and makes the sliders around it usable by keyboard.
+function render({ model, el }) {
+  const image = document.createElement("img");
+  image.className = "nn-picture";
+  image.draggable = false;
+  el.append(image);
+  let url = null;
+
+  const showPicture = () => {
+    const old = url;
+    url = URL.createObjectURL(new Blob([model.get("value")], { type: "image/png" }));
+    image.src = url;
+    if (old) URL.revokeObjectURL(old);
+  };
+  const showText = () => {
+    image.alt = model.get("alt");
+    image.style.width = model.get("width") + "px";
+  };
+  model.on("change:value", showPicture);
+  model.on("change:alt", showText);
+  showText();
+  showPicture();
+
+  // JupyterLab takes arrow keys and Enter for itself unless an ancestor says otherwise, and a
+  // slider's handle has no name for screen readers. The explorer around us is attached later.
+  let tries = 0;
+  const timer = setInterval(() => {
+    const explorer = el.closest(".nn-explorer");
+    const handles = explorer ? explorer.querySelectorAll(".noUi-handle") : [];
+    if (explorer) explorer.dataset.lmSuppressShortcuts = "true";
+    for (const handle of handles) {
+      const label = handle.closest(".widget-slider")?.querySelector(".widget-label");
+      if (label) handle.setAttribute("aria-label", label.textContent);
+    }
+    if (++tries > 20) clearInterval(timer);
+  }, 150);
+
+  return () => {
+    clearInterval(timer);
+    model.off("change:value", showPicture);
+    model.off("change:alt", showText);
+    if (url) URL.revokeObjectURL(url);
+  };
+}
+export default { render };

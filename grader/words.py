@@ -1,0 +1,111 @@
+"""The sentences of findings that are no mistake of an exercise's own."""
+
+from __future__ import annotations
+
+from grader.attempt import Call
+from grader.exercise import Exercise, Property
+from grader.expected import Prepared
+from grader.report import Finding, Outcome
+
+
+def failed_call(exercise: Exercise, call: Call, item: Prepared) -> Finding:
+    """A call that gave no value, in words."""
+    name = exercise.name
+    error = call.error
+    match call.status:
+        case "missing":
+            return not_attempted(exercise, f"`{name}` is not defined yet; run its cell first.")
+        case "not_attempted":
+            return not_attempted(exercise, f"`{name}` still raises NotImplementedError.")
+        case "timed_out":
+            message = f"`{name}` was stopped after {exercise.seconds:g} s."
+            return _finding(
+                exercise, "timed_out", "timed_out", message, "It looks like a loop without an end."
+            )
+        case "died":
+            message = f"The process that ran `{name}` ended before it gave a result."
+            return _finding(exercise, "crashed", "died", message, error.message if error else "")
+    assert error is not None
+    message = f"`{name}` raised {error.type}: {error.message}".rstrip(": ")
+    message += "" if message.endswith((".", "!", "?")) else "."
+    where = f"Line {error.line}: `{error.text}`" if error.text else ""
+    if error.type == "RecursionError":
+        where = "It looks like a function that calls itself without an end. " + where
+    if error.type == "MemoryError":
+        where = "It asked for more memory than the check allows. " + where
+    return _finding(exercise, "crashed", "crashed", message, where.strip())
+
+
+def not_attempted(exercise: Exercise, message: str) -> Finding:
+    return _finding(exercise, "not_attempted", "not_attempted", message)
+
+
+def returned_none(exercise: Exercise) -> Finding:
+    message = f"`{exercise.name}` returned None: is a `return` still missing?"
+    return not_attempted(exercise, message)
+
+
+def wrong_form(exercise: Exercise, found: str) -> Finding:
+    wanted = ", ".join(exercise.returns)
+    message = f"`{exercise.name}` returned {found}, expected `{wanted}`."
+    why = ""
+    if exercise.keep is not None:
+        why = "The cache is what the backward function needs later; it is returned second."
+    return _finding(exercise, "wrong", "wrong_form", message, why)
+
+
+def empty_cache(exercise: Exercise) -> Finding:
+    message = f"The cache that `{exercise.name}` returned is None."
+    why = "The backward function needs the inputs or results of this call to form its gradients."
+    return _finding(exercise, "wrong", "empty_cache", message, why)
+
+
+def waits_for(exercise: Exercise, forward: Exercise, ahead: Call) -> Finding:
+    how = "did not finish in time" if ahead.status == "timed_out" else "fails"
+    if ahead.error and ahead.status == "raised":
+        how = f"raised {ahead.error.type}"
+    message = f"`{exercise.name}` waits for `{forward.name}`, which {how}."
+    return _finding(exercise, "skipped", "waits_for_forward", message)
+
+
+def waits_for_right(exercise: Exercise, forward: Exercise) -> Finding:
+    message = f"`{exercise.name}` waits for `{forward.name}`, whose output is not right yet."
+    why = "A backward function is judged with the cache of its own forward."
+    return _finding(exercise, "skipped", "waits_for_forward", message, why)
+
+
+def no_cache(exercise: Exercise, forward: Exercise) -> Finding:
+    message = (
+        f"`{exercise.name}` waits for `{forward.name}` to return `{', '.join(forward.returns)}`."
+    )
+    return _finding(exercise, "skipped", "waits_for_cache", message)
+
+
+def needs_forward(exercise: Exercise, forward: Exercise) -> Finding:
+    message = (
+        f"`{exercise.name}` was not judged: it needs the cache of its own `{forward.name}`, "
+        "which was not found."
+    )
+    return _finding(exercise, "skipped", "needs_forward", message)
+
+
+def skipped(exercise: Exercise, part: str) -> Finding:
+    message = f"`{part}` was not checked: something before it has to pass first."
+    return Finding(f"{exercise.name}.{part}", "skipped", message, part)
+
+
+def holds(item: Property) -> str:
+    return f"{item.key.replace('_', ' ')}: holds"
+
+
+def wrong_answer(got: object) -> str:
+    shown = got if isinstance(got, str) else repr(got)
+    return (
+        f"The answer {shown!r} is not right." if isinstance(got, str) else f"{shown} is not right."
+    )
+
+
+def _finding(
+    exercise: Exercise, outcome: Outcome, key: str, message: str, why: str = ""
+) -> Finding:
+    return Finding(f"{exercise.name}.{key}", outcome, message, why=why)
