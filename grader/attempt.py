@@ -29,6 +29,7 @@ from grader.limits import TimeUp, time_limit
 Status = Literal["returned", "raised", "timed_out", "missing", "not_attempted", "died"]
 
 MAX_BYTES = 64 * 2**20  # of one result
+MAX_ITEMS = 20_000  # of all its containers together
 MAX_PRINTED = 2_000  # characters kept of what a learner prints
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _LIBRARIES = tuple(
@@ -156,11 +157,11 @@ class LocalAttempt:
         return copy.deepcopy(value)
 
     def _guarded(self, thunk: Callable[[], Any], keep: int | None, seconds: float) -> Call:
-        printed = _Capped()
+        printed = Capped()
         error: Error | None = None
         status: Status = "returned"
         value: Any = None
-        with _quiet(printed) as caught:
+        with quiet(printed) as caught:
             try:
                 with time_limit(seconds) as clock:
                     value = thunk()
@@ -188,16 +189,22 @@ class LocalAttempt:
         return tuple(kept if i == keep else plain(item) for i, item in enumerate(value))
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def plain(value: Any) -> Any:
     """Copy `value` as plain data; what is none becomes `Opaque`.
 
     Exact built-in types and arrays only: a subclass with a clever `__eq__` must not reach
-    a comparison.
+    a comparison. Nested containers share one budget, so that a list that holds itself a
+    thousand times ends soon.
     """
+    return _plain(value, 0, [MAX_ITEMS])
+
+
+def _plain(value: Any, depth: int, budget: list[int]) -> Any:
     kind = type(value)
+    budget[0] -= 1
     if value is None or kind in (bool, int, float, complex, str):
         return value
-    if depth > 6:
+    if depth > 6 or budget[0] < 0:
         return Opaque("a deeply nested value")
     if isinstance(value, (np.ndarray, np.generic)):
         array = np.asarray(value).view(np.ndarray)
@@ -207,14 +214,14 @@ def plain(value: Any, depth: int = 0) -> Any:
             return Opaque(f"an array of {array.nbytes // 2**20} MB")
         return np.array(array, copy=True, order="C")
     if kind in (tuple, list) or isinstance(value, tuple):
-        if len(value) > 10_000:
+        if len(value) > MAX_ITEMS:
             return Opaque(f"a {kind.__name__} of {len(value)} items")
-        items = [plain(item, depth + 1) for item in value]
+        items = [_plain(item, depth + 1, budget) for item in value]
         return items if kind is list else tuple(items)
     if kind is dict:
-        if len(value) > 10_000 or not all(type(key) in (str, int) for key in value):
+        if len(value) > MAX_ITEMS or not all(type(key) in (str, int) for key in value):
             return Opaque("a dict")
-        return {key: plain(item, depth + 1) for key, item in value.items()}
+        return {key: _plain(item, depth + 1, budget) for key, item in value.items()}
     return Opaque(kind.__name__)
 
 
@@ -245,7 +252,7 @@ def driver_source(driver: Callable) -> str:
     return textwrap.dedent(inspect.getsource(driver))
 
 
-class _Capped(io.TextIOBase):
+class Capped(io.TextIOBase):
     """Keeps the first characters written to it and counts the rest."""
 
     def __init__(self) -> None:
@@ -270,7 +277,7 @@ class _Capped(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def _quiet(printed: _Capped) -> Iterator[list[warnings.WarningMessage]]:
+def quiet(printed: Capped) -> Iterator[list[warnings.WarningMessage]]:
     """Catch prints and warnings: they are remarks, never failures."""
     with (
         contextlib.redirect_stdout(printed),

@@ -51,7 +51,7 @@ def loss(x: np.ndarray, y: np.ndarray, params: Arrays) -> float:
 
 def backward(x, y, cache, params):
     """Gradients of the loss, right ones."""
-    Z1, A1, Z2, A2 = cache  # noqa: RUF059
+    Z1, A1, Z2, A2 = cache
     W2 = params["W2"]
     m = len(x)
     dA2 = 2 * (A2 - y) / m  # (m, 10)

@@ -313,19 +313,19 @@ def _all_right(trials: list[Trial]) -> bool:
 def _part_findings(
     exercise: Exercise, trials: list[Trial], problem: Finding | None
 ) -> list[Finding]:
+    """One finding a part: wrong if any case says so, passed if all do, else skipped."""
     findings = []
     for part in exercise.parts:
         mine = [t for t in trials if part in t.prepared.expected]
-        wrong = [t for t in mine if isinstance(t.results.get(part), Disagreement)]
-        if wrong:
-            findings.append(_wrong_part(exercise, part, wrong[0], trials))
-        elif (problem is not None and any(t.problem or part not in t.results for t in mine)) or not mine or any(part not in t.results for t in mine):
-            findings.append(words.skipped(exercise, part))
-        else:
+        wrong = next((t for t in mine if isinstance(t.results.get(part), Disagreement)), None)
+        if wrong is not None:
+            findings.append(_wrong_part(exercise, part, wrong, trials))
+        elif mine and all(part in t.results for t in mine):
             findings.append(_right_part(exercise, part, mine))
-    named = [f for f in findings if f.outcome == "wrong"]
-    if len(named) > 1 and problem is None:
-        findings.sort(key=lambda f: f.outcome != "wrong")
+        else:
+            findings.append(words.skipped(exercise, part))
+    if problem is None:
+        findings.sort(key=lambda f: f.outcome != "wrong")  # the root cause first
     return findings
 
 

@@ -93,7 +93,7 @@ class Pair:
     @classmethod
     def of(cls, f: Callable, df: Callable, given: Sequence, names: Sequence | None) -> Pair:
         """Arrange the inputs: lists become arrays; if none is float, integers are made so."""
-        inputs = [np.asarray(x) if isinstance(x, (list, float, np.generic)) else x for x in given]
+        inputs = [_as_array(x) for x in given]
         kinds = [x.dtype.kind if isinstance(x, np.ndarray) else "" for x in inputs]
         if "f" not in kinds:
             numbers = [isinstance(x, (int, np.ndarray)) and np.size(x) > 0 for x in inputs]
@@ -194,6 +194,15 @@ class Pair:
 
 _NO_CACHE = object()
 DOUT_NAMES = ("dout", "dy", "dz", "da", "grad", "grad_out", "grad_output", "upstream", "u")
+
+
+def _as_array(x: Any) -> Any:
+    """Floats and lists of numbers as arrays; anything else as it is."""
+    try:
+        array = np.asarray(x) if isinstance(x, (list, float, np.generic)) else x
+    except ValueError:  # a list of arrays of different shapes
+        return x
+    return x if isinstance(x, list) and array.dtype.kind not in "biuf" else array
 
 
 def _is_float(x: Any) -> bool:

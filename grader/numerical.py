@@ -33,8 +33,10 @@ RIGHT = 1e-8  # largest relative difference of a right gradient
 SHARP = 1e-6  # coarsest resolution at which "right" may be said
 SURE = 50.0  # "wrong" is said of a difference this many times the resolution
 CONFIRMED = 3  # directions that must agree before "wrong" is said
+WIDEST_MOVE = 0.25
 RETRIES = 6  # rounds that may be repeated at other points
-FIRST_STEP, LEAP = 2.0**-7, 2.0**6  # relative to the size of the input
+FIRST_STEP, LEAP = 2.0**-7, 2.0**6  # steps are relative to the size of the input
+SMALLEST_STEP, LARGEST_STEP = 2.0**-38, 2.0**12
 SEARCH_SECONDS = 4.0  # what the search for the wrong entries may take
 FEW = 500  # inputs below this size are searched entry by entry
 
@@ -60,7 +62,8 @@ def directional_derivative(
     value : float
         nan if f is not finite near the inputs.
     resolution : float
-        Measured bound of the error: truncation + rounding + kinks.
+        Measured bound of the error: truncation + rounding + kinks. It can be trusted where f
+        varies on the scale of its inputs; a narrow step far from 0 can pass unseen.
     """
     x, v, u = np.asarray(inputs[name], float), np.asarray(v, float), np.asarray(u, float)
     if not v.any():
@@ -76,7 +79,7 @@ def directional_derivative(
         line = replace(line, noise=line.measured_noise())
         slopes = {}
         step = FIRST_STEP
-        while step not in slopes and 2.0**-26 < step < 2.0**12:
+        while step not in slopes and SMALLEST_STEP < step < LARGEST_STEP:
             slope = slopes[step] = line.slope(step)
             if slope.blur <= 1e-12 * slope.size:
                 break
@@ -132,14 +135,16 @@ class _Line:
 
     def measured_noise(self) -> float:
         """Standard deviation of rounding in <u, f>, from fourth differences of 7 points."""
-        for spacing in (2.0**-40, 2.0**-22):  # the wider one sees single precision
+        for spacing in (2.0**-40, 2.0**-22, 2.0**-8):  # the wider ones see float32 and float16
             outputs = [self.at(j * spacing)[0] for j in range(-3, 4)]
             sums = np.array([np.sum(self.u * y) for y in outputs])
             if np.ptp(sums) > 0:
                 break
         fourth = np.diff(sums, 4)  # smooth parts vanish; the variance of noise grows 70 times
         measured = np.sqrt(np.mean(fourth**2) / 70.0)
-        least = roundoff(outputs[0], outputs[-1]) * np.sqrt(np.sum((self.u * self.base) ** 2))
+        moves = np.ptp(sums) > 0  # what stands still may happen to be short numbers
+        unit = roundoff(outputs[0], outputs[-1]) if moves else 2.0**-53
+        least = unit * np.sqrt(np.sum((self.u * self.base) ** 2))
         return float(np.nanmax([measured, least]))
 
     def slope(self, step: float, claimed: np.ndarray | None = None) -> _Slope:
@@ -171,7 +176,8 @@ class _Line:
     def judge(self, claimed: np.ndarray) -> _Judgement:
         """Does the claimed gradient predict the slope? The step moves until that is clear."""
         step, seen, last = FIRST_STEP, {}, _Judgement("noisy", np.nan, np.nan)
-        while step not in seen and 2.0**-26 < step < 2.0**12:
+        sharpest = last
+        while step not in seen and SMALLEST_STEP < step < LARGEST_STEP:
             slope = seen[step] = self.slope(step, claimed)
             gap, size = abs(slope.value), max(slope.size, 1e-300)
             if not np.isfinite(slope.blur) or not np.isfinite(gap):
@@ -186,15 +192,32 @@ class _Line:
             if gap <= RIGHT * size + slope.noise and slope.blur <= SHARP * size:
                 return replace(last, kind="ok")
             if gap > RIGHT * size and gap > SURE * slope.blur:
-                near = self.slope(step / LEAP, claimed)
-                stays = abs(near.value - slope.value) <= 0.05 * gap + 3 * near.noise
-                # A wrong gradient leaves one gap at every step; rounded values or kinks do not.
-                same = all(abs(s.value - slope.value) <= SURE * s.blur for s in seen.values())
-                if stays and same:
+                # Where f is rounded, the gap grows as the step shrinks; a mistake's does not.
+                seen_before = all(
+                    gap <= 1.05 * abs(s.value) + SURE * s.blur
+                    for s in seen.values()
+                    if np.isfinite(s.blur)
+                )
+                if seen_before and self._stays(slope.value, step, claimed):
                     return replace(last, kind="wrong")
                 last = replace(last, kind="kink")
+            if not last.resolution >= sharpest.resolution:  # nan before the first one
+                sharpest = last
             step *= LEAP if slope.noise > slope.truncation + slope.kink else 1 / LEAP
-        return last
+        return last if last.kind == "zero" else sharpest
+
+    def _stays(self, gap: float, step: float, claimed: np.ndarray) -> bool:
+        """Is the gap the same at ever smaller steps, down to the noise?
+
+        A function far narrower than its input is large looks flat at every larger step.
+        """
+        near = self.slope(step / LEAP, claimed)
+        while abs(near.value - gap) <= 0.05 * abs(gap) + 3 * near.noise:
+            step /= LEAP
+            if 32 * self.noise / (step / LEAP) > 0.05 * abs(gap) or step / LEAP < SMALLEST_STEP:
+                return True
+            near = self.slope(step / LEAP, claimed)
+        return False
 
 
 def roundoff(*outputs: np.ndarray) -> float:
@@ -315,6 +338,11 @@ class _Problem:
                 return replace(first, kind="kink")  # wrong on one side only: a kink or a tie
         return first
 
+    def single(self, name: str) -> bool:
+        """Do outputs pass through single precision? Long numbers next to the inputs tell."""
+        line = self.line(name, self.direction(name))
+        return roundoff(*(line.at(t)[0] for t in (2.0**-30, 2.0**-29))) > 2.0**-30
+
     def supports(self, name: str, hypothesis: np.ndarray) -> bool:
         """Would this gradient be right?"""
         other = replace(self, claimed={**self.claimed, name: hypothesis})
@@ -323,9 +351,10 @@ class _Problem:
 
 def _check(pair: Pair, rng: np.random.Generator, rounds: int) -> GradcheckResult:
     """Rounds at the given inputs; near a kink, at inputs moved by 1 %, 5 %, 25 %."""
-    good, share, worst, finest, still = 0, 0.0, 0.0, 0.0, set(pair.varied.values())
-    trouble, moved = ("", _Judgement("noisy", np.nan, np.nan)), False
-    for attempt in range(rounds + RETRIES):
+    good, share, worst, coarsest, still = 0, 0.0, 0.0, 0.0, set(pair.varied.values())
+    trouble, kinky = ("", _Judgement("noisy", np.nan, np.nan)), False
+    alive: dict[str, bool] = {}
+    for _ in range(rounds + RETRIES):
         inputs = {n: _moved(x, share, rng) for n, x in pair.inputs.items()}
         try:
             problem = _Problem.posed(pair, inputs, rng)
@@ -334,28 +363,37 @@ def _check(pair: Pair, rng: np.random.Generator, rounds: int) -> GradcheckResult
                 raise
             continue  # the move left f's domain
         _same_shapes(problem)
+        alive = alive or {name: bool(g.any()) for name, g in problem.claimed.items()}
         judged = {name: problem.judge(name, small=good % 2 == 1) for name in inputs}
         if bad := [name for name, one in judged.items() if one.kind == "wrong"]:
             return _wrong(problem, bad, judged[bad[0]], share)
         still &= {name for name, one in judged.items() if one.kind == "zero"}
         unclear = [(name, one) for name, one in judged.items() if one.kind in ("kink", "noisy")]
         if unclear:
-            trouble = unclear[0]
-            share = {0.0: 0.01, 0.01: 0.05}.get(share, 0.25)
+            trouble, kinky = unclear[0], kinky or unclear[0][1].kind == "kink"
+        # A move to where f is flat proves nothing about a gradient that was not zero.
+        lost = share and any(one.kind == "zero" and alive[n] for n, one in judged.items())
+        if unclear or lost:
+            share = {0.0: 0.01, 0.01: 0.05}.get(share, WIDEST_MOVE)
             continue
-        good, moved = good + 1, moved or share > 0
+        good += 1
         worst = max(worst, *(one.error for one in judged.values()))
-        finest = max(finest, *(one.resolution for one in judged.values()))
+        coarsest = max(coarsest, *(one.resolution for one in judged.values()))
         if good == rounds:
-            return _right(list(inputs), worst, finest, still, moved)
-    return _unclear(problem, *trouble, attempt + 1)
+            reason = "lie near a kink of f" if kinky else "leave the change of f in its rounding"
+            return _right(problem, worst, coarsest, still, reason if share else "")
+    return _unclear(problem, *trouble)
 
 
 def _moved(x: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """x with every entry moved by a share of its size; what has one sign keeps it."""
+    """x with every entry moved by a share of its spread; what has one sign keeps it.
+
+    The widest move goes by size: it leaves the flat ends of saturated functions.
+    """
     if not share:
         return x
-    y = x + share * _size(x) * rng.standard_normal(x.shape)
+    spread = _size(x) if share == WIDEST_MOVE or not np.ptp(x) else _size(x - x.mean())
+    y = x + share * spread * rng.standard_normal(x.shape)
     one_sign = 1.0 if (x >= 0).all() else -1.0 if (x <= 0).all() else 0.0
     return np.asarray(one_sign * np.abs(y) if one_sign and x.any() else y)
 
@@ -388,17 +426,19 @@ def _reshaped(problem: _Problem, name: str) -> str:
 
 
 def _right(
-    names: list[str], worst: float, resolution: float, still: set[str], moved: bool
+    problem: _Problem, worst: float, resolution: float, still: set[str], moved_because: str
 ) -> GradcheckResult:
-    checked = [name for name in names if name not in still]
+    checked = [name for name in problem.inputs if name not in still]
     remarks = []
     if still:
-        zero = listing([name for name in names if name in still])
+        zero = listing([name for name in problem.inputs if name in still])
         remarks.append(f"f does not change with {zero} here, and a gradient of zero agrees.")
-    if moved:
-        remarks.append("These inputs lie near a kink of f, so inputs beside them were checked.")
+    if moved_because:
+        remarks.append(f"These inputs {moved_because}, so inputs beside them were checked.")
+    if checked and problem.single(checked[0]):
+        remarks.append("f computes in single precision (float32 or less).")
     text = f"Right: finite differences agree to {worst:.0e} for {listing(checked)}."
-    message = " ".join([text, *remarks] if checked else ["Right.", *remarks])
+    message = " ".join([text if checked else "Right.", *remarks])
     return GradcheckResult("ok", message, "", worst, resolution, "", tuple(remarks))
 
 
@@ -415,16 +455,16 @@ def _wrong(problem: _Problem, bad: list[str], one: _Judgement, share: float) -> 
     if others:
         remarks.append(f"No difference seen for {listing(others)}.")
     if share:
-        remarks.append("This was seen beside the given inputs, which lie near a kink of f.")
+        remarks.append("This was seen beside the given inputs, where f is easier to measure.")
     message = " ".join(filter(None, [text, how, where, *remarks]))
     return GradcheckResult("wrong", message, name, one.error, one.resolution, where, tuple(remarks))
 
 
-def _unclear(problem: _Problem, name: str, one: _Judgement, attempts: int) -> GradcheckResult:
+def _unclear(problem: _Problem, name: str, one: _Judgement) -> GradcheckResult:
     """Why finite differences can not tell, as far as that shows."""
     if not name:
         reason = "f fails near these inputs"
-    elif roundoff(problem.line(name, problem.direction(name)).at(2.0**-30)[0]) > 2.0**-30:
+    elif problem.single(name):
         reason = "f computes in single precision (float32 or less), about 7 digits"
     elif one.kind == "kink":
         reason = "f has too many kinks near these inputs"
@@ -432,10 +472,10 @@ def _unclear(problem: _Problem, name: str, one: _Judgement, attempts: int) -> Gr
         reason = "f is not finite near these inputs"
     else:
         reason = "the change of f drowns in its rounding"
-    text = f"No verdict after {attempts} attempts: {reason}."
-    if np.isfinite(one.error):
-        blur = max(one.resolution, one.error)
-        text += f" Finite differences see no mistake in `{name}` larger than {blur:.0e} (relative)."
+    text = f"Finite differences can not tell: {reason}."
+    blur = one.resolution + one.error
+    if blur < 0.1:
+        text += f" They see no mistake in `{name}` larger than {blur:.0e} (relative)."
     return GradcheckResult("inconclusive", text, name, one.error, one.resolution)
 
 
@@ -475,6 +515,7 @@ def _where(problem: _Problem, name: str) -> str:
             one = problem.line(name, v, noise).judge(g)
             wrong[index] = one.kind == "wrong"
             measured[index] += one.gap / v[index] if wrong[index] else 0.0
+        measured[np.abs(measured) < 1e-9 * np.abs(g).max()] = 0.0  # rounding, not a value
         return entry_words(wrong, g, measured)
     if sum(x.shape) * each > SEARCH_SECONDS:
         return ""

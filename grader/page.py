@@ -27,8 +27,8 @@ body[data-jp-theme-light=false] .nnbh{--ok:#5fd39a;--no:#ff8a80;--wait:#ffc46b}
 .nnbh .points{margin-left:auto;color:var(--dim);font-variant-numeric:tabular-nums}
 .nnbh .say{font-size:15px;font-weight:600;margin:8px 0 2px;line-height:1.45}
 .nnbh .why{color:var(--dim);margin:2px 0 8px}
-.nnbh code,.nnbh table.nums,.nnbh pre{font:12.5px/1.45 var(--jp-code-font-family,ui-monospace,monospace);
-background:none;color:inherit}
+.nnbh code,.nnbh table.nums,.nnbh pre{background:none;color:inherit;
+font:12.5px/1.45 var(--jp-code-font-family,ui-monospace,monospace)}
 .nnbh ul.steps{list-style:none;margin:8px 0;padding:0}
 .nnbh ul.steps li{margin:1px 0;padding-left:92px;text-indent:-92px}
 .nnbh ul.steps li>span:first-child{display:inline-block;width:92px;text-indent:0}
@@ -37,7 +37,8 @@ background:none;color:inherit}
 .nnbh .side{display:flex;gap:10px 28px;flex-wrap:wrap;margin:8px 0}
 .nnbh .side>div>span{font-size:12px;color:var(--dim)}
 .nnbh table.nums{border-collapse:collapse;margin:2px 0}
-.nnbh table.nums td{padding:1px 7px;text-align:right;border:1px solid var(--line);white-space:nowrap}
+.nnbh table.nums td{padding:1px 7px;text-align:right;border:1px solid var(--line);
+white-space:nowrap}
 .nnbh table.nums td.bad{color:var(--no);font-weight:700;border:2px solid var(--no)}
 .nnbh pre{margin:4px 0;white-space:pre-wrap;max-height:9em;overflow:auto}
 .nnbh footer{margin-top:8px}

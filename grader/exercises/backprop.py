@@ -1041,3 +1041,159 @@ def sgd_step_nothing_changed(params, grads, lr):
 )
 def sgd_step_step_returned(params, grads, lr):
     return {name: lr * grads[name] for name in params}
+
+
+# --- quiz ----------------------------------------------------------------------------------------
+
+chapter.quiz(
+    "backprop_q1",
+    "What does backpropagation compute?",
+    choices={
+        "a": "the new weights after one step of training",
+        "b": "the gradient of the loss with respect to every parameter",
+        "c": "the error of each neuron, measured against its own target",
+        "d": "the learning rate that makes the loss fall fastest",
+    },
+    answer="b",
+    wrong={
+        "a": "The new weights come from the optimiser. It uses what backpropagation computed.",
+        "c": "Hidden neurons have no target of their own. What flows back is the derivative of "
+        "one number, the loss.",
+        "d": "The learning rate is chosen by a person or a schedule; no gradient contains it.",
+    },
+    explanation="Backpropagation is the chain rule, applied from the loss backwards. It gives "
+    "gradients and changes nothing. Gradient descent, momentum or Adam then decide on the step.",
+)
+chapter.quiz(
+    "backprop_q2",
+    "Forward propagation runs first. What must it keep for the way back?",
+    choices={
+        "a": "nothing: the way back computes everything from the loss",
+        "b": "only the final output",
+        "c": "the values that the local slopes depend on, such as each layer's input and output",
+        "d": "the gradients of the previous batch",
+    },
+    answer="c",
+    wrong={
+        "a": "The slope of a sigmoid is a (1 - a): without a there is nothing to multiply with.",
+        "b": "dW1 needs the first layer's input, and the hidden slope needs the hidden output.",
+        "d": "Each batch has its own gradients; the old ones play no part in the chain rule.",
+    },
+    explanation="That store is the cache. It is also why training needs more memory than "
+    "prediction: every layer's values wait for the way back.",
+)
+chapter.quiz(
+    "backprop_q3",
+    "A net has P = 1,000,000 parameters. Roughly what does its whole gradient cost by "
+    "backpropagation, and what by central differences?",
+    choices={
+        "a": "2 forward passes against 2",
+        "b": "about 3 forward passes against 2,000,000",
+        "c": "1,000,000 forward passes against 2,000,000",
+        "d": "about 3 forward passes against 1,000",
+    },
+    answer="b",
+    wrong={
+        "a": "Central differences nudge one parameter at a time, twice.",
+        "c": "Backpropagation goes through the net once, for all parameters together.",
+        "d": "Each parameter needs its own two nudged forward passes.",
+    },
+    explanation="One affine layer's way back costs about two forwards; the whole gradient costs "
+    "at most about three. That is the method's great strength. Its price: memory for the cache, "
+    "and every step must have a derivative.",
+)
+chapter.quiz(
+    "backprop_q4",
+    "How do backpropagation and gradient descent differ?",
+    choices={
+        "a": "they are two names for one algorithm",
+        "b": "backpropagation computes the gradient; gradient descent is one way to use it",
+        "c": "gradient descent computes the gradient; backpropagation updates the weights",
+        "d": "backpropagation is gradient descent with an automatic learning rate",
+    },
+    answer="b",
+    wrong={
+        "a": "The same gradient can feed plain descent, momentum or Adam: two jobs, two parts.",
+        "c": "It is the other way round.",
+        "d": "Backpropagation knows no learning rate. Adaptive rates belong to the optimiser.",
+    },
+    explanation="One `backward`, many optimisers. The lesson runs three of them on the same "
+    "gradient.",
+)
+chapter.quiz(
+    "backprop_q5",
+    "Who found it? Which sentence is right?",
+    choices={
+        "a": "Rumelhart, Hinton and Williams invented the idea in 1986; nothing like it was known",
+        "b": "Linnainmaa described reverse-mode differentiation in 1970, Werbos proposed it for "
+        "nets in 1974, and the 1986 paper showed what hidden layers learn with it",
+        "c": "Werbos invented gradient descent in 1974",
+        "d": "it was part of the perceptron of 1958",
+    },
+    answer="b",
+    wrong={
+        "a": "The 1986 Nature paper made it famous; the method is older.",
+        "c": "Gradient descent goes back to Cauchy, 1847. Werbos wrote about derivatives.",
+        "d": "The perceptron had one trained layer and no chain rule.",
+    },
+    explanation="Linnainmaa 1970; Werbos 1974; Rumelhart, Hinton and Williams, 'Learning "
+    "representations by back-propagating errors', Nature 323, 1986.",
+)
+chapter.quiz(
+    "backprop_q6",
+    "Which of these are usually trained with gradients from backpropagation? An image "
+    "classifier (1), a translator (2), an image generator (3), a decision tree (4).",
+    choices={"a": "only 1", "b": "1 and 2", "c": "1, 2 and 3", "d": "all four"},
+    answer="c",
+    wrong={
+        "a": "Sequences and generators are differentiable too.",
+        "b": "A generator's images have a gradient with respect to its weights.",
+        "d": "The splits of a decision tree are steps: no slope to follow.",
+    },
+    explanation="Wherever the way from parameters to loss has slopes: vision, language, speech, "
+    "generation, control. A tree's splits have none, so trees are grown in another way.",
+)
+chapter.quiz(
+    "backprop_q7",
+    "L = (w x - 1)^2 with w = 3 and x = 2. What is dL/dw? Answer with a number.",
+    answer=20,
+    wrong={
+        10: "The 2 from the square is missing: dL/d(wx) = 2 (w x - 1).",
+        30: "That is dL/dx: the factor of w is x, and x is 2.",
+        25: "That is L itself.",
+        5: "That is w x - 1, the inner value.",
+    },
+    explanation="2 (w x - 1) x = 2 * 5 * 2 = 20. A nudge agrees: w = 3.001 gives L = 25.020.",
+)
+chapter.quiz(
+    "backprop_q8",
+    "A batch of 32 examples with 10 numbers each goes through a layer with 4 outputs. What is "
+    "the shape of dw? Answer with a tuple.",
+    answer=(10, 4),
+    wrong={
+        (4, 10): "That is the transpose: w is (D, M), and so is dw.",
+        (32, 4): "That is the shape of dout.",
+        (32, 10): "That is the shape of dx.",
+    },
+    explanation="A gradient has the shape of what it belongs to. The 32 examples are summed "
+    "inside the product x.T @ dout.",
+)
+chapter.quiz(
+    "backprop_q9",
+    "A program trains a 2-3-1 net with sigmoid layers on targets 1 and 0. Which line of its "
+    "printed result is impossible?",
+    choices={
+        "a": "outputs 0.522 and 0.502 after 1,000 steps",
+        "b": "the loss fell by 0.7 % in 10 steps",
+        "c": "W2 has shape (2, 2)",
+        "d": "an output weight fell although one target is 1",
+    },
+    answer="c",
+    wrong={
+        "a": "A small learning rate leaves it undecided for long; that can happen.",
+        "b": "With a small learning rate it can; the worked example does just that.",
+        "d": "The other example can pull more strongly; in the worked example it does.",
+    },
+    explanation="W2 connects 3 hidden units with 1 output: it must be (3, 1). Shapes betray "
+    "invented numbers before any arithmetic does.",
+)

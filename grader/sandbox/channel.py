@@ -30,12 +30,17 @@ class Patience:
         Of the worker.
     cpu, wall : float
         Seconds.
+    within : Patience, optional
+        With a larger whole, whose end is an end for this too.
     """
 
-    def __init__(self, pid: int, cpu: float, wall: float):
+    def __init__(self, pid: int, cpu: float, wall: float, within: Patience | None = None):
         self._clock = _cpu_clock(pid)
         self._cpu_end = self._cpu() + cpu
         self._wall_end = time.monotonic() + wall
+        if within is not None:
+            self._cpu_end = min(self._cpu_end, within._cpu_end)
+            self._wall_end = min(self._wall_end, within._wall_end)
 
     def left(self) -> float:
         """Seconds until it is worth looking again; raises `Overrun` when there are none."""

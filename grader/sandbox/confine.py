@@ -39,8 +39,9 @@ class Plan:
 
 def make_plan() -> Plan:
     """Find out what this machine offers. Call after everything has been imported."""
-    change_user = _LINUX and os.geteuid() == 0 and _has_capabilities(_SETGID, _SETUID)
-    private = change_user and not all(map(_readable_by_all, _library_folders()))
+    root = _LINUX and os.geteuid() == 0 and _has_capabilities(_SETGID, _SETUID)
+    private = root and not all(map(_readable_by_all, _library_folders()))
+    change_user = root and _can_change_user(private)
     return Plan(_address_space(), change_user, private)
 
 
@@ -62,7 +63,9 @@ def confine(plan: Plan, parent: int, memory_bytes: int, cpu_seconds: int) -> lis
         if os.getppid() != parent:  # it died before we asked
             os._exit(1)
         on.append("ends with its parent")
-    os.environ.clear()
+    # what is left keeps SciPy's own BLAS from starting threads, which it may not, and giving up
+    for name in [name for name in os.environ if not name.endswith("_NUM_THREADS")]:
+        del os.environ[name]
     on.append("empty environment")
     on += _limit(plan.base_bytes + memory_bytes, cpu_seconds)
     if _prctl(_DUMPABLE, 0):
@@ -87,11 +90,23 @@ def _change_user(read_anything: bool) -> str:
     return "own user, may read all files"
 
 
+def _can_change_user(read_anything: bool) -> bool:
+    """Try it in a child: a container may know too few users."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _change_user(read_anything)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
 def _limit(memory_bytes: int, cpu_seconds: int) -> list[str]:
     on = []
     wanted = [
         ("RLIMIT_CORE", 0, ""),
-        ("RLIMIT_CPU", cpu_seconds, "CPU limit"),
+        ("RLIMIT_CPU", cpu_seconds + 1, "CPU limit"),
         ("RLIMIT_FSIZE", 0, "no file contents"),
         ("RLIMIT_NOFILE", 32, "few open files"),
         ("RLIMIT_NPROC", 0, "no processes or threads"),
@@ -107,7 +122,9 @@ def _limit(memory_bytes: int, cpu_seconds: int) -> list[str]:
         if hard != resource.RLIM_INFINITY:
             most = min(most, hard)
         with contextlib.suppress(OSError, ValueError):  # macOS refuses some of them
-            resource.setrlimit(which, (most, most))
+            # the hard CPU limit kills outright; the soft one, a second before, can be told apart
+            soft = max(most - 1, 1) if name == "RLIMIT_CPU" else most
+            resource.setrlimit(which, (soft, most))
             holds = name != "RLIMIT_AS" or _LINUX  # elsewhere it is accepted and ignored
             holds = holds and (name != "RLIMIT_NPROC" or os.getuid() != 0)
             on += [label] if label and holds else []

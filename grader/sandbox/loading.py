@@ -1,8 +1,8 @@
 """Runs a submission cell by cell, the way a notebook's kernel would, inside a worker."""
 
 from __future__ import annotations
+import __future__ as future
 
-import __future__ as features
 import ast
 import linecache
 import sys
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import CodeType, ModuleType
 from typing import Any, Literal
 
-from grader.attempt import Error, _Capped, _quiet, describe
+from grader.attempt import Error, Capped, quiet, describe
 from grader.limits import TimeUp, time_limit
 from grader.sandbox import cells as text
 
@@ -19,8 +19,8 @@ CellStatus = Literal["ok", "error", "timed_out", "syntax_error", "not_run", "die
 
 MAX_ERRORS = 20  # reported of one cell
 _FUTURE = 0
-for _name in features.all_feature_names:
-    _FUTURE |= getattr(features, _name).compiler_flag
+for _name in future.all_feature_names:
+    _FUTURE |= getattr(future, _name).compiler_flag
 
 
 def new_module(main: bool) -> ModuleType:
@@ -69,8 +69,8 @@ class Loading:
         name = f"<cell {number}>"
         source, remarks = text.without_magics(source)
         linecache.cache[name] = len(source), None, source.splitlines(True), name
-        printed = _Capped()
-        with _quiet(printed):
+        printed = Capped()
+        with quiet(printed):
             status, errors = self._execute(source, name)
         return _report(number, status, errors[:MAX_ERRORS], remarks, printed.text())
 

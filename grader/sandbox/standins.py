@@ -28,6 +28,7 @@ SILENT = (
     "anywidget",
     "IPython",
     "google.colab",
+    "tqdm",
 )
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _UNPACK, _UNPACK_EX = dis.opmap["UNPACK_SEQUENCE"], dis.opmap["UNPACK_EX"]
@@ -107,8 +108,14 @@ class Inert:
     def _itself(self, *others: Any) -> Any:
         return self
 
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _itself
-    __truediv__ = __rtruediv__ = __matmul__ = __or__ = __and__ = __neg__ = _itself
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __pow__ = __rpow__ = _itself
+    __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __matmul__ = __rmatmul__ = _itself
+    __or__ = __and__ = __neg__ = __abs__ = __round__ = _itself
+
+    def _holds(self, other: Any) -> bool:
+        return True  # `assert gradcheck(f, x) < 1e-7`
+
+    __lt__ = __le__ = __gt__ = __ge__ = _holds
 
 
 class Ungraded(Inert):
@@ -122,6 +129,23 @@ _INERT = Inert()
 _UNGRADED = Ungraded()
 
 
+class Progress(Inert):
+    """A progress bar that shows nothing, and passes on what it is wrapped around."""
+
+    def __init__(self, items: Any = (), *args: Any, **kwargs: Any):
+        self.__dict__["_items"] = items  # assigning an attribute would do nothing
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.__dict__["_items"])
+
+    def __len__(self) -> int:
+        return len(self.__dict__["_items"])
+
+
+def _progress_range(*bounds: int, **kwargs: Any) -> Progress:
+    return Progress(range(*bounds))
+
+
 class SilentModule(ModuleType):
     """A module in which every name exists and does nothing."""
 
@@ -130,6 +154,8 @@ class SilentModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
+        if self.__name__.partition(".")[0] == "tqdm":
+            return _progress_range if "range" in name else Progress
         return _INERT
 
 

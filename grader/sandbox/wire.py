@@ -24,6 +24,8 @@ MAX_DEPTH = 16
 MAX_INT_BITS = 14_000  # about the 4,300 digits that `str` agrees to print
 MAX_TEXT = 5_000  # characters of an error, of what was printed, of a remark
 
+_dumps, _loads = json.dumps, json.loads  # a learner may rebind those of `json`
+
 LENGTH = struct.Struct("<Q")
 _TREE = struct.Struct("<I")
 _DTYPE = re.compile(r"\|b1|\|[iu]1|[<>][iu][248]|[<>]f(?:2|4|8|16)|[<>]c(?:8|16|32)|[<>]U\d{1,6}")
@@ -57,7 +59,7 @@ def pack(value: Any, most: int = MAX_MESSAGE) -> bytes:
     """
     packer = _Packer(most)
     tree = packer.tree(value, 0)
-    text = json.dumps(tree, ensure_ascii=False, separators=(",", ":"))
+    text = _dumps(tree, ensure_ascii=False, separators=(",", ":"))
     head = text.encode("utf-8", "surrogatepass")  # a lone surrogate is a legal Python string
     if len(head) > MAX_TREE:
         raise Unsendable(f"a value with {len(head):,} bytes of structure")
@@ -150,7 +152,7 @@ class _Unpacker:
         if length > MAX_TREE or self._at > len(self._raw):
             _refuse("length of the tree")
         text = str(self._raw[_TREE.size : self._at], "utf-8", "surrogatepass")
-        self._tree = json.loads(text, parse_constant=_refuse, parse_float=_refuse)
+        self._tree = _loads(text, parse_constant=_refuse, parse_float=_refuse)
         self._nodes = 0
 
     def value(self) -> Any:

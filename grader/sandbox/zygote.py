@@ -33,14 +33,14 @@ tempfile textwrap threading time timeit traceback types typing unittest urllib.p
 zipfile encodings.ascii encodings.latin_1 encodings.idna
 numpy.fft numpy.lib.stride_tricks numpy.linalg numpy.ma numpy.polynomial numpy.random numpy.testing
 numpy.typing
-""".split()
+"""
 
 
 def main(control: int) -> None:
     """Serve the socket `control` until its other end is closed or the parent process is gone."""
     channel = socket.socket(fileno=control)
     parent = os.getppid()
-    for name in _PRELOAD:
+    for name in _PRELOAD.split():
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     _warm_up()
@@ -102,7 +102,7 @@ def _next(channel: socket.socket, parent: int) -> tuple[dict[str, Any], list[int
 def _end(pid: int, live: set[int], patience: float = 0.0) -> dict[str, Any]:
     """End a worker, if it has not ended by itself, and say how it ended."""
     if pid not in live:
-        return {"status": None}
+        return {"status": "lost"}  # a worker of an earlier zygote
     done, status = os.waitpid(pid, os.WNOHANG)
     until = time.monotonic() + patience
     while not done and time.monotonic() < until:  # its pipe closes a moment before it is gone
@@ -115,7 +115,7 @@ def _end(pid: int, live: set[int], patience: float = 0.0) -> dict[str, Any]:
             os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     live.discard(pid)
-    return {"status": os.waitstatus_to_exitcode(status) if done else None}
+    return {"status": os.waitstatus_to_exitcode(status) if done else "killed"}
 
 
 def _warm_up() -> None:

@@ -9,6 +9,8 @@ _WHERE = {
     "explore_two_layer": "backprop",
     "explore_activation": "activations",
     "explore_depth": "depth",
+    "visit_bug_zoo": "bug_zoo_widget",
+    "show": "still",
     "LiveFigure": "live",
     "Explorer": "frame",
     "explorer": "frame",
@@ -24,6 +26,8 @@ __all__ = list(_WHERE)
 
 
 def __getattr__(name: str):
+    if name == "style":
+        return import_module(".style", __name__)
     if name in _WHERE:
         return getattr(import_module(f".{_WHERE[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

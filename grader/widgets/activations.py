@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import learner, style
-from .controls import choice, slider
+from .controls import choice, slider, toggle
 from .frame import Explorer, explorer
 from .learner import LearnerProblem
 from .live import LiveFigure
@@ -74,8 +74,9 @@ ACTIVATIONS = {
 def guess(name: str | None, f: Callable | None) -> str:
     """The reference to begin with: the one that is asked for, or whose name is in f's name."""
     asked = (name or (learner.name_of(f) if f else "")).lower().replace("_", " ")
-    for known in ("scaled sigmoid", "leaky ReLU", "sigmoid", "tanh", "ReLU"):
-        if known.lower() in asked:
+    words = {"scaled": "scaled sigmoid", "leaky": "leaky ReLU", "sigmoid": "sigmoid"}
+    for word, known in (words | {"tanh": "tanh", "relu": "ReLU"}).items():
+        if word in asked:
             return known
     if name is not None:
         raise ValueError(f"name is {name!r}; expected one of {', '.join(ACTIVATIONS)}")
@@ -112,7 +113,7 @@ def explore_activation(
     df: Callable | None = None,
     name: str | None = None,
     predict: str | None = "At which x is the slope of the sigmoid largest, and how large is it "
-    "there? Say a number, then drag x to that place.",
+    "there? Say a number, then drag x; the dot on the right leaves its trace.",
 ) -> Explorer:
     """An activation and its slope, with a tangent that moves along.
 
@@ -133,7 +134,8 @@ def explore_activation(
         (slope,) = right.plot(X, X, **look)
         (tangent,) = left.plot([0, 1], [0, 1], color=style.HERE, lw=3)
         dots = [
-            ax.plot([0], [0], "o", ms=9, color=style.HERE, mec="white")[0] for ax in (left, right)
+            ax.plot([0], [0], "o", ms=9, color=style.HERE, mec="white", clip_on=False)[0]
+            for ax in (left, right)
         ]
         mine = {"color": style.LEARNER, "ls": (0, (4, 2)), "lw": 2.6}
         (own_curve,) = left.plot(X, X * np.nan, **mine)
@@ -153,6 +155,7 @@ def explore_activation(
         "Right: the slope of the activation at every x, the same point marked.",
     )
     shown = {"name": None}
+    seen: dict = {"key": None}
 
     def frame_for(act: Activation) -> None:
         if act.name == shown["name"]:
@@ -166,13 +169,17 @@ def explore_activation(
                     ax.legend(loc="upper left")
         picture.background_changed()
 
-    def move(name, x, alpha):
+    def move(name, x, alpha, whole):
         act = ACTIVATIONS[name]
         frame_for(act)
+        if seen["key"] != (name, alpha):  # another function: nothing of its slope was seen yet
+            seen.update(key=(name, alpha), low=x, high=x)
+        seen.update(low=min(x, seen["low"]), high=max(x, seen["high"]))
+        visited = whole | np.logical_and(seen["low"] <= X, seen["high"] >= X)
         here = np.array([x])
         a, s = act.f(here, alpha)[0], act.df(here, alpha)[0]
         curve.set_ydata(act.f(X, alpha))
-        slope.set_ydata(act.df(X, alpha))
+        slope.set_ydata(np.where(visited, act.df(X, alpha), np.nan))
         # The tangent is one unit of picture long, however steep it is.
         half = 1.6 / np.hypot(1, s * 12 / (act.high - act.low))
         tangent.set_data([x - half, x + half], [a - s * half, a + s * half])
@@ -197,6 +204,7 @@ def explore_activation(
         "name": choice("reference" if f else "activation", ACTIVATIONS, first),
         "x": slider("x", 1.5, -6.0, 6.0, 0.05),
         "alpha": slider("alpha", 0.1, 0.0, 8.0, 0.05),
+        "whole": toggle("show the whole slope", f is not None),
     }
 
     def fit_alpha(_=None):
@@ -213,7 +221,7 @@ def explore_activation(
     controls["name"].observe(fit_alpha, "value")
     fit_alpha()
     caption = (
-        "Left: the function, with its tangent in black. Right: how steep the tangent is, at every x. "
-        "A gradient on its way back is multiplied by the height on the right."
+        "Left: the function, with its tangent in black. Right: how steep the tangent is, at every "
+        "x. A gradient on its way back is multiplied by the height on the right."
     )
-    return explorer(picture, move, controls, predict, caption)
+    return explorer(picture, move, controls, predict, caption, still={"whole": True})

@@ -86,8 +86,8 @@ def descend(rule: Callable, params, rate: float, steps: int) -> list[list[np.nda
 
 def explore_two_layer(
     gradients: Callable | None = None,
-    predict: str | None = "The targets are 1 and 0. Which bars are longer: those of the first "
-    "layer or those of the second? And where does the loss go when the rate is 100?",
+    predict: str | None = "At the start the second layer's gradients are the larger ones. Will "
+    "that still be so after 50 steps? And what does the loss do at a learning rate of 100?",
 ) -> Explorer:
     """The 2-3-1 network: loss while it learns, its gradients as bars, differences as dots.
 
@@ -111,7 +111,7 @@ def explore_two_layer(
         time = np.arange(MOST_STEPS + 1)
         (curve,) = axes[0].plot(time, time, color=style.REFERENCE, label="reference")
         (own_curve,) = axes[0].plot([], [], color=style.LEARNER, ls=(0, (4, 2)), lw=2.6)
-        (now,) = axes[0].plot([0], [0], "o", ms=10, color=style.HERE, mec="white")
+        (now,) = axes[0].plot([0], [0], "o", ms=10, color=style.HERE, mec="white", clip_on=False)
         axes[0].set(title="Loss", xlabel="steps of gradient descent", ylabel="mean squared error")
         axes[0].set(xlim=(0, MOST_STEPS), ylim=(0, 0.6))
         if gradients:
@@ -130,7 +130,7 @@ def explore_two_layer(
         axes[2].tick_params(labelleft=False)
         keys = [bars[0], dots[0]] + ([own[0]] if gradients else [])
         texts = ["backprop", "nudge test"] + ([own_name] if gradients else [])
-        axes[1].legend(keys, texts, loc="lower left", ncols=2, columnspacing=1, handlelength=1.4)
+        axes[1].legend(keys, texts, loc="lower left", handlelength=1.4, fontsize=9)
     moving = [curve, own_curve, now, *bars[0], *bars[1], *own, *dots]
     picture = LiveFigure(
         figure,
@@ -164,7 +164,7 @@ def explore_two_layer(
             kept["limit"] = limit
             ticks = np.array([-1, -0.5, 0, 0.5, 1]) * limit
             for ax in axes[1:]:
-                ax.set_ylim(-1.25 * limit, 1.1 * limit)
+                ax.set_ylim(-1.6 * limit, 1.1 * limit)
                 ax.set_yticks(ticks, [style.number(t, 4).rstrip("0").rstrip(".") for t in ticks])
             picture.background_changed()
 

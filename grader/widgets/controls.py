@@ -48,7 +48,7 @@ def toggle(label: str, value: bool = False):
 
 
 def _shape(label: str, width: str | None = None) -> dict:
-    room = 8 * len(label) + 12
+    room = 7 * len(label) + 14
     return {
         "style": {"description_width": f"{room}px"},
         "layout": {"width": width or f"{room + 290}px", "max_width": "100%"},

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Mapping
 
 import ipywidgets
+from IPython import get_ipython
 
 from . import style
 from .learner import LearnerProblem
@@ -68,6 +69,27 @@ class Latest:
         self.planned = None
 
 
+_OF_CELL: dict[str, tuple[str, list]] = {}
+
+
+def _replace_older(widget: ipywidgets.Widget) -> None:
+    """Close what an earlier run of this notebook cell left behind; a figure holds 10 MB."""
+    kernel = getattr(get_ipython(), "kernel", None)
+    if kernel is None:
+        return
+    parent = kernel.get_parent("shell") or {}
+    cell = parent.get("metadata", {}).get("cellId")
+    run = parent.get("header", {}).get("msg_id", "")
+    if not cell:
+        return
+    previous, widgets = _OF_CELL.get(cell, ("", []))
+    if previous != run:
+        for old in widgets:
+            old.close()
+        widgets = []
+    _OF_CELL[cell] = (run, [*widgets, widget])
+
+
 class Explorer(ipywidgets.VBox):
     """Question, controls, picture, reading and caption, from top to bottom.
 
@@ -80,6 +102,7 @@ class Explorer(ipywidgets.VBox):
         self.controls = dict(controls)
         self._move = update
         self._still = dict(still or {})
+        self._caption = caption
         self._shown: dict | None = None
         self._reading = ipywidgets.HTML()
         self._problem = ipywidgets.HTML()
@@ -91,6 +114,7 @@ class Explorer(ipywidgets.VBox):
         rows += [picture, self._reading, self._problem]
         rows += [_text("nn-caption", caption)] if caption else []
         super().__init__(rows)
+        _replace_older(self)
         self.add_class("nn-explorer")
         self._latest = Latest(self.show)
         for control in self.controls.values():
@@ -113,7 +137,7 @@ class Explorer(ipywidgets.VBox):
             reading, problem = self._move(**values), ""
         except LearnerProblem as found:
             reading, problem = None, str(found)
-        except Exception as error:  # noqa: BLE001  a widget never shows a traceback
+        except Exception as error:  # a widget never shows a traceback
             reading, problem = None, f"This picture stopped with {type(error).__name__}: {error}"
         if isinstance(reading, tuple):
             reading, problem = reading
@@ -129,11 +153,14 @@ class Explorer(ipywidgets.VBox):
         _close_all(self)
 
     def _repr_mimebundle_(self, **kwargs):
-        if not self._still or self._move is None:
-            return with_picture(super()._repr_mimebundle_(**kwargs), self.picture)
-        self._show({**self.values, **self._still})
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if self._move is None:  # closed
+            return bundle
+        if self._still:
+            self._show({**self.values, **self._still})
         try:
-            return with_picture(super()._repr_mimebundle_(**kwargs), self.picture)
+            caption = " ".join(style.to_html(text) for text in (self.reading, self._caption))
+            return with_picture(bundle, self.picture, caption)
         finally:
             self.show()
 

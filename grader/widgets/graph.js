@@ -1,7 +1,7 @@
 // Walks through a computation graph, forward and backward. All numbers are computed here, so
 // nothing waits for the kernel. Python sends the nodes with their places, formulas and inputs.
 const NS = "http://www.w3.org/2000/svg";
-const W = 108, H = 70; // size of a node; graph.py uses the same
+const W = 98, H = 70; // size of a node; graph.py uses the same
 
 // value, and the local derivative with respect to each parent
 const OPS = {
@@ -66,7 +66,6 @@ function render({ model, el }) {
   let chosen = leaves[0].name, timer = null;
 
   const root = element("div", { className: "nn-graph" });
-  root.dataset.lmSuppressShortcuts = "true"; // arrow keys and Enter belong to the sliders here
   el.append(root);
   if (model.get("predict")) {
     const text = element("div", { className: "predict" });
@@ -85,15 +84,15 @@ function render({ model, el }) {
   const toggle = () => {
     if (timer) return stop();
     if (model.get("step") >= LAST) go(0);
-    play.textContent = "❚❚ Pause";
+    play.textContent = "Pause";
     timer = setInterval(() => (model.get("step") < LAST ? go(model.get("step") + 1) : stop()), 1100);
   };
-  const first = button("⏮ Start", "to the start", () => go(0));
+  const first = button("Start", "to the start", () => go(0));
   const back = button("◀ Back", "one step back", () => go(model.get("step") - 1));
   const next = button("Step ▶", "one step on", () => go(model.get("step") + 1));
   const play = button("▶ Play", "play or pause", toggle);
   play.classList.add("play");
-  const end = button("End ⏭", "to the end", () => go(LAST));
+  const end = button("End", "to the end", () => go(LAST));
   const range = element("input", { type: "range", min: 0, max: LAST, step: 1, className: "steps" });
   range.setAttribute("aria-label", "step of the walk");
   range.addEventListener("input", () => { stop(); go(+range.value); });
@@ -140,7 +139,7 @@ function render({ model, el }) {
 
   function path(p, n) {
     const x0 = p.x + W, y0 = p.y + H / 2, x1 = n.x, y1 = n.y + H / 2, mid = (x0 + x1) / 2;
-    return { d: `M${x0 + 3},${y0} C${mid},${y0} ${mid},${y1} ${x1 - 3},${y1}`, mid, y: (y0 + y1) / 2 };
+    return { d: `M${x0 + 3},${y0} C${x0 + 30},${y0} ${x1 - 30},${y1} ${x1 - 3},${y1}`, mid, y: (y0 + y1) / 2 };
   }
 
   function draw(step, v, g) {
@@ -165,8 +164,9 @@ function render({ model, el }) {
         const end = passed ? "marker-start" : "marker-end"; // on the way back the arrow turns round
         svg.append(drawn("path", { d, class: `edge ${kind}`, [end]: `url(#${id}-${kind})` }));
         if (hot) {
-          labels.push(drawn("text", { x: mid, y: y - 7, class: "local" }, `∂${n.name}/∂${name}`));
-          labels.push(drawn("text", { x: mid, y: y + 17, class: "local" }, `= ${show(local[i])}`));
+          labels.push(drawn("rect", { x: mid - 27, y: y - 19, width: 54, height: 38, rx: 6, class: "pill" }));
+          labels.push(drawn("text", { x: mid, y: y - 4, class: "local" }, `∂${n.name}/∂${name}`));
+          labels.push(drawn("text", { x: mid, y: y + 13, class: "local" }, show(local[i])));
         }
       });
     }
@@ -177,7 +177,7 @@ function render({ model, el }) {
       const x = n.x + W / 2;
       group.append(drawn("text", { x, y: n.y + 20, class: "name" }, n.op ? `${n.name} = ${n.formula}` : n.name));
       group.append(drawn("text", { x, y: n.y + 40, class: "value" }, known ? show(v[n.name]) : "?"));
-      if (step > K && g[n.name] !== undefined) group.append(drawn("text", { x, y: n.y + 59, class: "grad" }, `∂${out}/∂${n.name} = ${show(g[n.name])}`));
+      if (step > K && g[n.name] !== undefined) group.append(drawn("text", { x, y: n.y + 59, class: "grad" }, `∂${out}/∂${n.name}  ${show(g[n.name])}`));
       svg.append(group);
     }
     svg.append(...labels);
@@ -188,7 +188,9 @@ function render({ model, el }) {
     if (step === 0) return "The inputs are known. Press Step: each node computes its value from the nodes to its left.";
     if (step <= K) {
       const n = ops[step - 1];
-      return `Forward: ${n.name} = ${n.formula} = ${show(v[n.name])}.`;
+      const numbers = n.parents.map((p) => (v[p] < 0 ? `(${show(v[p])})` : show(v[p])));
+      const filled = n.template.replace(/\{(\d)\}/g, (_, i) => numbers[i]);
+      return `Forward: ${n.name} = ${n.formula} = ${filled} = ${show(v[n.name])}.`;
     }
     if (step === K + 1) return `Backward starts at the end: ∂${out}/∂${out} = 1. A nudge of ${out} moves ${out} by as much.`;
     const n = ops[LAST - step];
@@ -223,6 +225,9 @@ function render({ model, el }) {
     }
     problem.textContent = model.get("problem");
   }
+
+  // JupyterLab takes arrow keys for itself unless the focused element says otherwise.
+  for (const e of root.querySelectorAll("input, button")) e.dataset.lmSuppressShortcuts = "true";
 
   const watched = ["step", "inputs", "power", "own", "problem"].map((t) => "change:" + t);
   for (const event of watched) model.on(event, update);

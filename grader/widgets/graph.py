@@ -18,8 +18,8 @@ from .activations import sigmoid
 from .learner import LearnerProblem
 
 HERE = Path(__file__).parent
-WIDTH, HEIGHT = 108, 70  # size of a node; graph.js uses the same
-ACROSS, DOWN, MARGIN = 176, 96, 6
+WIDTH, HEIGHT = 98, 70  # size of a node; graph.js uses the same
+ACROSS, DOWN, MARGIN = 180, 96, 6
 
 ONE_NEURON = """
 u = w * x
@@ -84,12 +84,13 @@ def read_program(program: str) -> list[dict]:
                 "name": name,
                 "op": operation,
                 "parents": parents,
+                "template": formula,
                 "formula": formula.format(*parents),
                 "local": [text.format(*parents, v=name) for text in local],
             }
         )
         made.add(name)
-    blank = {"op": "", "parents": [], "formula": "", "local": []}
+    blank = {"op": "", "parents": [], "template": "", "formula": "", "local": []}
     return [{"name": name, **blank} for name in inputs] + order
 
 
@@ -227,11 +228,11 @@ class GraphWidget(anywidget.AnyWidget):
         ]
         for node in self.nodes:
             for parent in (places[name] for name in node["parents"]):
-                x0, y0, x1, y1 = parent["x"] + WIDTH, parent["y"] + half, node["x"], node["y"] + half
-                middle = (x0 + x1) / 2
+                x0, y0 = parent["x"] + WIDTH, parent["y"] + half
+                x1, y1 = node["x"], node["y"] + half
                 parts.append(
-                    f'<path d="M{x0},{y0} C{middle},{y0} {middle},{y1} {x1 - 6},{y1}" fill="none" '
-                    f'stroke="#888" stroke-width="2"/><path fill="#888" '
+                    f'<path d="M{x0},{y0} C{x0 + 30},{y0} {x1 - 30},{y1} {x1 - 6},{y1}" '
+                    f'fill="none" stroke="#888" stroke-width="2"/><path fill="#888" '
                     f'd="M{x1 - 10},{y1 - 5} L{x1 - 1},{y1} L{x1 - 10},{y1 + 5} z"/>'
                 )
         for node in self.nodes:
@@ -240,7 +241,7 @@ class GraphWidget(anywidget.AnyWidget):
             rows = (
                 (20, style.INK, 14, title),
                 (40, style.BLUE, 14, style.number(values[name])),
-                (59, style.RED, 12.5, f"∂{out}/∂{name} = {style.number(gradients[name])}"),
+                (59, style.RED, 12.5, f"∂{out}/∂{name}  {style.number(gradients[name])}"),
             )
             parts.append(
                 f'<rect x="{node["x"]}" y="{y}" width="{WIDTH}" height="{HEIGHT}" '
@@ -269,8 +270,8 @@ class GraphWidget(anywidget.AnyWidget):
 def explore_graph(
     program: str = ONE_NEURON,
     gradients: Callable | None = None,
-    predict: str | None = "One gradient is 0 in this graph as soon as one input is 0. Which input "
-    "must be 0, and whose gradient vanishes? Walk backward, then try it with the sliders.",
+    predict: str | None = "Set x to 0. Which gradients become 0 then, and which do not? Walk "
+    "backward first, then try it with the sliders.",
     **inputs: float,
 ) -> GraphWidget:
     """A computation graph to walk through, with a nudge test for every input beside it.

@@ -32,8 +32,9 @@ def call(function: Callable, *args, **kwargs):
             warnings.simplefilter("ignore")
             result = function(*args, **kwargs)
     except NotImplementedError:
-        raise LearnerProblem(f"{shown} is not written yet, so only the reference is drawn.")
-    except Exception as error:  # noqa: BLE001
+        said = f"{shown} is not written yet, so only the reference is drawn."
+        raise LearnerProblem(said) from None
+    except Exception as error:
         said = str(error).splitlines()[0] if str(error) else "no message"
         raise LearnerProblem(f"{shown} stopped with {type(error).__name__}: {said}") from None
     if result is None:
@@ -54,9 +55,10 @@ def as_array(result, shape: tuple[int, ...], function: Callable, what: str = "")
         array = np.asarray(result, dtype=float)
     except (TypeError, ValueError):
         kind = type(result).__name__
-        raise LearnerProblem(f"{shown} is a {kind}, where an array of numbers is expected.")
+        said = f"{shown} is a {kind}, where an array of numbers is expected."
+        raise LearnerProblem(said) from None
     if array.shape != shape:
-        raise LearnerProblem(f"{shown} has shape {array.shape}; shape {shape} is expected.")
+        raise LearnerProblem(f"{shown} has shape {array.shape} where shape {shape} is expected.")
     return array
 
 

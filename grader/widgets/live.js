@@ -21,16 +21,16 @@ function render({ model, el }) {
   showText();
   showPicture();
 
-  // JupyterLab takes arrow keys and Enter for itself unless an ancestor says otherwise, and a
+  // JupyterLab takes arrow keys for itself unless the focused element says otherwise, and a
   // slider's handle has no name for screen readers. The explorer around us is attached later.
   let tries = 0;
   const timer = setInterval(() => {
     const explorer = el.closest(".nn-explorer");
-    const handles = explorer ? explorer.querySelectorAll(".noUi-handle") : [];
-    if (explorer) explorer.dataset.lmSuppressShortcuts = "true";
-    for (const handle of handles) {
-      const label = handle.closest(".widget-slider")?.querySelector(".widget-label");
-      if (label) handle.setAttribute("aria-label", label.textContent);
+    const movable = ".noUi-handle, button, select, input";
+    for (const element of explorer?.querySelectorAll(movable) ?? []) {
+      element.dataset.lmSuppressShortcuts = "true";
+      const label = element.closest(".widget-slider")?.querySelector(".widget-label");
+      if (label) element.setAttribute("aria-label", label.textContent);
     }
     if (++tries > 20) clearInterval(timer);
   }, 150);

@@ -90,13 +90,13 @@ def explore_step_size(
             own_dot.set_label(own_name)
         best = []  # where theory expects the lowest point of each V
         for h, text, align in ((np.sqrt(EPS), "√ε ", "right"), (np.cbrt(EPS), " ∛ε", "left")):
-            best.append(left.axvline(h, color=style.GREY, lw=1, ls=":"))
+            best.append(left.axvline(h, ymax=0.78, color=style.GREY, lw=1, ls=":"))
             best.append(left.text(h, 2e-15, text, color="#555555", ha=align))
         left.set(xlim=(3e-16, 0.3), ylim=(1e-15, 30), xlabel="step size h", ylabel="error of slope")
         left.set(title="Error against step size")
         left.legend(loc="upper center")
         across = np.linspace(-2, 2, 401)
-        (computed,) = right.plot(across, across, color=style.BLUE, lw=1.8, label="f, as computed")
+        (computed,) = right.plot(across, across, color=style.BLUE, lw=2.4, label="f, as computed")
         (true,) = right.plot(across, across, color=style.HERE, lw=1.4, ls="--", label="tangent")
         (probes,) = right.plot([], [], "o", ms=8, color=style.BLUE, mec=style.HERE)
         right.set(xlim=(-2, 2), ylim=(-steep, steep), title="The magnifying glass")
@@ -104,7 +104,7 @@ def explore_step_size(
         right.legend(loc="upper left")
     picture = LiveFigure(
         figure,
-        [*best, one, two, own_dot, one_dot, two_dot, computed, true, probes],
+        [*best, one, two, own_dot, one_dot, two_dot, true, computed, probes],
         alt="Left: the error of forward and central differences against the step size, two V "
         "shapes on logarithmic axes. Right: the function around x, enlarged to the step size.",
     )
@@ -116,7 +116,8 @@ def explore_step_size(
         if x != seen["x"]:  # a new point has new curves, and nothing of them was seen yet
             seen.update(x=x, least=h, most=h)
         seen.update(least=min(h, seen["least"]), most=max(h, seen["most"]))
-        visited = whole | ((STEPS >= seen["least"] * 0.99) & (STEPS <= seen["most"] * 1.01))
+        least, most = 0.99 * seen["least"], 1.01 * seen["most"]
+        visited = whole | np.logical_and(least <= STEPS, most >= STEPS)
         with np.errstate(all="ignore"):
             for line, rule in ((one, forward_difference), (two, central_difference)):
                 error = np.maximum(np.abs(rule(f, x, STEPS) - exact), TINY)
@@ -134,6 +135,12 @@ def explore_step_size(
             f"**{exact:.12f}**. Forward {ahead:.12f}, error {abs(ahead - exact):.1e}. "
             f"Central {both:.12f}, error {abs(both - exact):.1e}."
         )
+        if whole:
+            reading += (
+                " On the right of the V, the curve bends within the step: truncation. On the left, "
+                "f is rounded to about 16 digits and the rounding is divided by h. ε = 2.2e−16 is "
+                "the gap between 1 and the next number."
+            )
         if numerical_gradient is None:
             return reading
         try:
@@ -150,9 +157,7 @@ def explore_step_size(
         "whole": toggle("show the whole curve"),
     }
     caption = (
-        "From the right, the error falls: the curve bends less within a smaller step "
-        "(truncation). From the left, it falls as h grows: f is rounded to about 16 digits, and "
-        "the rounding is divided by h. Under the magnifying glass the first is a bend, the second "
-        "is stairs. ε = 2.2e−16 is the gap between 1 and the next number."
+        "Left: how wrong the slope is; the dots leave a trace. Right: f around x, enlarged until "
+        "h fills the picture. Look for a bend where h is large, and for stairs where h is tiny."
     )
     return explorer(picture, move, controls, predict, caption, still={"whole": True})

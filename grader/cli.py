@@ -1,0 +1,198 @@
+"""The `grader` command. Exit codes: 0 all well, 1 findings, 2 wrong use."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grader.report import Feedback
+
+app = typer.Typer(
+    help="Neural Networks by Hand: learn, check, build and grade.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Names = Annotated[list[str] | None, typer.Argument(help="chapters: 02_backprop, 02 or backprop")]
+
+
+def main() -> None:
+    """Run the command; every problem of ours to tell is one sentence on stderr."""
+    from grader.build import BuildError
+    from grader.course import CourseError
+    from grader.exercise import ExerciseError
+    from grader.exercises import UnknownName
+    from grader.workspace import WorkspaceError
+
+    known: tuple[type[Exception], ...] = (
+        BuildError,
+        CourseError,
+        ExerciseError,
+        UnknownName,
+        WorkspaceError,
+    )
+    try:
+        app()
+    except known as problem:
+        _stop(str(problem))
+    except KeyboardInterrupt:
+        _stop("Stopped.")
+    except BrokenPipeError:
+        os._exit(0)  # the reader of our output has gone, for example `| head`
+
+
+def _stop(sentence: str) -> None:
+    print(f"grader: {sentence}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def lab(context: typer.Context) -> None:
+    """Open JupyterLab on the working copy of the course; more arguments go to JupyterLab."""
+    from grader.workspace import Workspace, default_folder
+
+    workspace = Workspace(default_folder())
+    made = workspace.fill()
+    if made:
+        typer.echo(f"{len(made)} notebooks copied to {workspace.folder}. They are yours to change.")
+    command = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={workspace.folder}"]
+    never = "jupyterlab.NeverCheckForUpdate"  # the course makes no request of its own
+    command += ["--LabApp.news_url=", f"--LabApp.check_for_updates_class={never}"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    first = workspace.folder / "00_start_here" / "00_start_here_lesson.ipynb"
+    if made and first.exists():
+        command.append(f"--LabApp.default_url=/lab/tree/{first.relative_to(workspace.folder)}")
+    # One thread for small matrices is faster than two that wait for each other.
+    environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ}
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    os.execvpe(command[0], [*command, *context.args], environment)
+
+
+@app.command()
+def start(folder: Annotated[Path | None, typer.Argument(help="default: my_course")] = None) -> None:
+    """Make the working copy without opening JupyterLab."""
+    from grader.workspace import Workspace, default_folder
+
+    workspace = Workspace(folder or default_folder())
+    made = workspace.fill()
+    said = f"{len(made)} notebooks copied to {workspace.folder}." if made else "Nothing to copy."
+    typer.echo(said)
+
+
+@app.command()
+def reset(name: Annotated[str, typer.Argument(help="an exercise or a notebook")]) -> None:
+    """Restore one exercise or notebook of the working copy; the old one is kept aside."""
+    from grader.workspace import find_workspace
+
+    notebook, backup = find_workspace().reset(name)
+    typer.echo(f"{name} is as at the start, in {notebook}.")
+    if backup.exists():
+        typer.echo(f"The notebook as it was: {backup}")
+    typer.echo("If it is open in JupyterLab: File, Reload Notebook from Disk.")
+
+
+@app.command()
+def progress(chapter: Annotated[str | None, typer.Argument()] = None) -> None:
+    """What is done, tried, and still open."""
+    from grader.exercises import chapters, get_chapter
+    from grader.notes import chapter_map
+    from grader.store import Store
+    from grader.workspace import find_workspace
+
+    shown = [get_chapter(chapter)] if chapter else [c for c in chapters() if c.exercises]
+    typer.echo(str(chapter_map(shown, Store(find_workspace().folder))))
+
+
+@app.command()
+def exercises(chapter: Annotated[str | None, typer.Argument()] = None) -> None:
+    """List the exercises with their points."""
+    from grader.exercises import chapters, get_chapter
+
+    for each in [get_chapter(chapter)] if chapter else chapters():
+        typer.echo(f"{each.name}: {each.title}")
+        for exercise in each:
+            more = " (bonus)" if exercise.optional else ""
+            typer.echo(f"  {exercise.name:<28}{exercise.points:>4g}{more}  {exercise.kind}")
+
+
+@app.command()
+def build(
+    names: Names = None,
+    check: Annotated[bool, typer.Option("--check", help="change nothing; fail on drift")] = False,
+) -> None:
+    """Build the notebooks from their text, or prove that they are as they must be."""
+    from grader.course import find_course
+
+    course = find_course()
+    if not check:
+        changed = course.build(names or ())
+        for path in changed:
+            typer.echo(f"wrote {path.relative_to(course.root)}")
+        typer.echo(f"{len(changed)} files changed." if changed else "Everything was up to date.")
+        return
+    problems = course.problems(names or ())
+    for problem in problems:
+        typer.echo(problem)
+    said = f"{len(problems)} problems." if problems else "No drift, no leak; every proof holds."
+    typer.echo(said)
+    raise typer.Exit(1 if problems else 0)
+
+
+@app.command()
+def check(
+    paths: Annotated[list[str], typer.Argument(help=".py files, notebooks, or folders of them")],
+    exercise: Annotated[str | None, typer.Option(help="check only this one")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON array")] = False,
+    feedback: Annotated[str, typer.Option(help="verdict, diagnosis or full")] = "diagnosis",
+    seed: Annotated[int, typer.Option(help="draws the cases")] = 0,
+) -> None:
+    """Check exercises in files. Each file runs in a process of its own, with limits."""
+    from grader import page
+    from grader.exercises import get
+    from grader.files import check_files
+
+    only = get(exercise) if exercise else None
+    results = check_files(_expand(paths), only, seed, _feedback(feedback))
+    if as_json:
+        typer.echo(json.dumps([result.to_dict() for result in results], indent=1))
+    else:
+        for result in results:
+            typer.echo(result.path)
+            if result.problem:
+                typer.echo(f"  {result.problem}")
+            for report in result.reports:
+                typer.echo("  " + page.text(report).replace("\n", "\n  "))
+    raise typer.Exit(0 if all(result.passed for result in results) else 1)
+
+
+def _expand(paths: list[str]) -> list[str]:
+    """Files as given; folders as the files in them."""
+    files: list[str] = []
+    for path in paths:
+        if not os.path.exists(path):
+            _stop(f"There is no file {path!r}. Give paths of .py files or notebooks.")
+        if os.path.isdir(path):
+            inside = sorted(p for p in Path(path).rglob("*") if p.suffix in (".py", ".ipynb"))
+            if not inside:
+                _stop(f"The folder {path!r} holds no .py file and no notebook.")
+            files += [str(p) for p in inside if ".ipynb_checkpoints" not in p.parts]
+        else:
+            files.append(path)
+    return files
+
+
+def _feedback(word: str) -> Feedback:
+    known: dict[str, Feedback] = {"verdict": "verdict", "diagnosis": "diagnosis", "full": "full"}
+    if word not in known:
+        _stop(f"--feedback is one of {', '.join(known)}; got {word!r}.")
+    return known[word]
