@@ -32,7 +32,7 @@ class Agreement:
     remarks: tuple[str, ...] = ()
 
 
-def agree(got: Any, expected: Any, tolerance: float | np.ndarray) -> Agreement | Disagreement:
+def agree(got: Any, expected: Any, tolerance: float) -> Agreement | Disagreement:
     """Compare one returned value with the expected one.
 
     Parameters
@@ -41,7 +41,7 @@ def agree(got: Any, expected: Any, tolerance: float | np.ndarray) -> Agreement |
         Plain data as returned (see `grader.attempt.plain`).
     expected
         Array, number, string, bool, None, or tuple, list or dict of those.
-    tolerance : float or array
+    tolerance : float
         Largest allowed absolute difference of numbers; inside a container, relative to the
         largest entry of the item.
     """

@@ -196,15 +196,24 @@ def plain(value: Any) -> Any:
     a comparison. Nested containers share one budget, so that a list that holds itself a
     thousand times ends soon.
     """
-    return _plain(value, 0, [MAX_ITEMS])
+    try:
+        return _plain(value, 0, [MAX_ITEMS])
+    except _TooMany:
+        return Opaque(f"a {type(value).__name__} of too many parts")
+
+
+class _TooMany(Exception):
+    """The budget of parts is spent."""
 
 
 def _plain(value: Any, depth: int, budget: list[int]) -> Any:
     kind = type(value)
     budget[0] -= 1
+    if budget[0] < 0:
+        raise _TooMany
     if value is None or kind in (bool, int, float, complex, str):
         return value
-    if depth > 6 or budget[0] < 0:
+    if depth > 6:
         return Opaque("a deeply nested value")
     if isinstance(value, (np.ndarray, np.generic)):
         array = np.asarray(value).view(np.ndarray)

@@ -284,7 +284,7 @@ def release(solved: NotebookNode, stem: str) -> NotebookNode:
         """Lets a cell carry its own stub: buggy code to debug, `q1 = None`."""
 
         def preprocess_cell(self, cell, resources, cell_index):  # type: ignore[no-untyped-def]
-            default = dict(self.code_stub)
+            default: dict[str, str] = dict(self.code_stub)  # type: ignore[has-type]
             stub = cell.metadata.pop("stub", None)
             if stub is not None:
                 self.code_stub = {**default, "python": stub}

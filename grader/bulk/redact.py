@@ -49,10 +49,11 @@ _KNOWN_MESSAGES = [
     )
 ]
 _TYPES = set("None NoneType int float str bool list tuple dict set numpy ndarray array".split())
-_RAISED = re.compile(r"^(`\w+`) raised ([^\s:]+?)(?::\s(.*?))?\.?$", re.DOTALL)
-_WAITS = re.compile(r"(which raised )(\S+?)\.$")
+_RAISED = re.compile(r"^(`\w+`) raised (.*)$", re.DOTALL)
+_WAITS = re.compile(r"^(`\w+` waits for `\w+`, which raised )(.*)\.$", re.DOTALL)
 _LINE = re.compile(r"Line (\d{1,5}): `(.*)`", re.DOTALL)
-_FORM = re.compile(r"^(`\w+` (?:returned|is)) (.*?)(, expected .*)$", re.DOTALL)
+_FORM = re.compile(r"^(`\w+`(?:\[[^]]{1,40}\])* (?:returned|is)) (.*)(, expected .*)$", re.DOTALL)
+_QUIZ = re.compile(r"\.answer_(?:type|shape|nan|value)$")
 _KINDS = re.compile(
     r"None|an? (?:number|string|bool|dict|list|tuple|set|function|object)|a (?:list|tuple) of \d{1,6}"
     rf"|an array(?: of shape {_SHAPES})?|\d values"
@@ -112,12 +113,12 @@ def _finding(finding: Finding, source: str) -> Finding:
 
 def _message(finding: Finding, source: str) -> str:
     text = finding.message
-    if finding.outcome == "wrong" and finding.key.endswith(".answer_value"):
+    if finding.outcome == "wrong" and _QUIZ.search(finding.key):
         return "This answer is not right."  # a quiz item: the answer itself is the learner's text
     if match := _RAISED.match(text):
         return _raised(match, source)
-    if match := _WAITS.search(text):
-        return text[: match.start()] + match[1] + _error(match[2]) + "."
+    if match := _WAITS.match(text):
+        return match[1] + _error(match[2]) + "."
     if match := _VALUE.match(text):
         return f"{match[1]} is another number than expected."
     if match := _FORM.match(text):
@@ -145,10 +146,11 @@ def _why(finding: Finding, source: str) -> str:
 
 
 def _raised(match: re.Match[str], source: str) -> str:
-    said = match[3] or ""
+    kind, _, said = match[2].partition(": ")
+    said = said.strip().removesuffix(".")
     known = any((m := p.fullmatch(said)) and _all_there(m, source) for p in _KNOWN_MESSAGES)
     more = f": {said}" if said and known else ""
-    return f"{match[1]} raised {_error(match[2])}{more}."
+    return f"{match[1]} raised {_error(kind.removesuffix('.'))}{more}."
 
 
 def _all_there(match: re.Match[str], source: str) -> bool:

@@ -131,6 +131,7 @@ OPERATIONS: dict[str, tuple[Callable, Callable, tuple[tuple[int, ...], ...]]] = 
     "conv": (conv, conv_back, ((3, 2, 5, 7), (2, 2, 2, 3))),
     "layer_norm": (layer_norm, layer_norm_back, ((7, 5), (5,), (5,))),
 }
+KINKY = ("relu", "leaky", "hinge", "max")
 KINDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "standard": lambda x: x,
     "large": lambda x: 10 * x,
@@ -228,7 +229,7 @@ def test_wrong_gradients_are_never_called_right():
 
 
 # --- directional derivatives -----------------------------------------------------------------
-def test_directional_derivatives_are_right_to_1e_10_and_know_how_right_they_are():
+def test_slopes_of_smooth_functions_are_right_to_1e_10_and_know_how_right_they_are():
     worst = 0.0
     for trial in range(2000 if DEEP else 300):
         rng = np.random.default_rng([SEED, trial, 2])
@@ -244,7 +245,8 @@ def test_directional_derivatives_are_right_to_1e_10_and_know_how_right_they_are(
             seed = f"{name}, {label}, np.random.default_rng([{SEED}, {trial}, 2])"
             assert error <= 2 * resolution, f"{seed}: off by {error}, claimed {resolution}"
             worst = max(worst, error / size)
-            assert error <= 1e-10 * size, f"{seed}: relative error {error / size}"
+            limit = 1e-9 if name in KINKY else 1e-10  # beside a kink the steps are small
+            assert error <= limit * size, f"{seed}: relative error {error / size}"
     print(f"directional derivatives: worst relative error {worst:.1e}")
 
 
@@ -392,6 +394,11 @@ def test_a_function_much_narrower_than_its_input_is_large_gives_no_false_alarm(o
         f, df = lambda x: np.tanh(x - offset), lambda d, x: d / np.cosh(x - offset) ** 2
         assert gradcheck(f, df, x, seed=seed).ok
         assert gradcheck(f, lambda d, x, df=df: 2 * df(d, x), x, seed=seed).verdict == "wrong"
+
+
+def test_inputs_at_a_kink_are_left_and_the_remark_says_so():
+    result = gradcheck(lambda x: np.maximum(x, 0), lambda d, x: d * (x > 0), np.zeros((3, 4)))
+    assert result.ok and "near a kink" in result.remarks[0]
 
 
 def test_exceptions_become_sentences():

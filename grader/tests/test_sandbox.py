@@ -351,6 +351,7 @@ def test_bytes_written_past_print_go_nowhere(sandbox: Sandbox, capfd: Any) -> No
         ("return np.broadcast_to(1.0, (2**20, 2**20))", "MB"),
         ("return 1 << 20_000", "integer"),
         ("return [list(range(5000))] * 100", "parts"),
+        ("a = []\na += [a] * 2000\nreturn a", "parts"),
         ("return 'x' * 10**8", "text"),
     ],
 )
@@ -577,9 +578,8 @@ def test_a_loop_that_catches_everything_is_stopped_too(sandbox: Sandbox) -> None
         "while True: pass",
         "import signal, time\nsignal.pthread_sigmask(signal.SIG_BLOCK, {14})\ntime.sleep(60)",
         "class E(Exception):\n  def __str__(self):\n    while True: pass\nraise E",
-        "a = []\na += [a] * 2000\nreturn a",
     ],
-    ids=["compiled code", "alarm off", "asleep, alarm blocked", "endless message", "bushy result"],
+    ids=["compiled code", "alarm off", "asleep, alarm blocked", "endless message"],
 )
 def test_what_the_alarm_cannot_stop_is_killed_from_outside(body: str, sandbox: Sandbox) -> None:
     source = "def f():\n" + textwrap.indent(body, "  ") + "\ndef g(): return 1"

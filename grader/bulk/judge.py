@@ -1,0 +1,275 @@
+"""One submission: its cells in a sandboxed worker, each exercise checked, a result.
+
+A `Judge` holds what is the same for a whole class. It never raises for anything a submission does.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from grader.attempt import Attempt, Call, Error
+from grader.bulk.course import Assignment
+from grader.bulk.redact import redact
+from grader.bulk.submissions import Handed, Submission, defining_cell, read_submission
+from grader.checks import check_exercise
+from grader.exercise import Exercise
+from grader.report import Feedback, Finding, Outcome, Report
+from grader.sandbox.client import CellReport, LoadReport, Sandbox, WorkerAttempt
+
+SUBMISSION_SECONDS = 120.0  # for one whole submission
+MAX_TOLD = 5  # cells that failed, in the reasons
+MAX_DEADLY = 3  # cells that end Python and are left out, one after the other
+
+
+@dataclass(frozen=True)
+class SubmissionResult:
+    """What became of one submission.
+
+    Attributes
+    ----------
+    reports : tuple of Report
+        One per graded exercise, in the notebook's order, whatever happened.
+    reasons : tuple of str
+        What was odd about the submission as a whole.
+    review : bool
+        Whether somebody should look at it.
+    answered : tuple of str
+        Ids of the cells to be graded by hand that were answered.
+    """
+
+    student: str
+    assignment: str
+    reports: tuple[Report, ...]
+    reasons: tuple[str, ...] = ()
+    review: bool = False
+    answered: tuple[str, ...] = ()
+    timestamp: datetime.datetime | None = None
+    seconds_late: float = 0.0
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def points(self) -> float:
+        return round(sum(report.points for report in self.reports), 6)
+
+    @property
+    def max_points(self) -> float:
+        return float(sum(report.max_points for report in self.reports))
+
+
+class Judge:
+    """Grades submissions, one call each; several threads may share it.
+
+    Parameters
+    ----------
+    sandbox : Sandbox
+        Where the cells run; its limits are used.
+    assignments : mapping of str to Assignment
+    seed : int
+        Draws the cases.
+    secret : bool
+        Whether reports must not tell the cases.
+    feedback : {"verdict", "diagnosis", "full"}
+    seconds : float
+        Wall time for one whole submission.
+    """
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        assignments: Mapping[str, Assignment],
+        seed: int,
+        secret: bool,
+        feedback: Feedback = "diagnosis",
+        seconds: float = SUBMISSION_SECONDS,
+    ):
+        self._sandbox = sandbox
+        self._assignments = assignments
+        self._seed = seed
+        self._secret = secret
+        self._feedback: Feedback = feedback
+        self._seconds = seconds
+
+    def judge(self, handed: Handed) -> tuple[Submission, SubmissionResult]:
+        """Read, run and check one submission."""
+        start = time.perf_counter()
+        assignment = self._assignments[handed.assignment]
+        submission = read_submission(handed, assignment)
+        if submission.problem:
+            reports, reasons = _all(assignment, "unusable", submission.problem), (submission.problem,)
+        else:
+            reports, reasons = self._checked(submission, assignment)
+        fault = any(report.outcome == "grader_fault" for report in reports)
+        result = SubmissionResult(
+            handed.student,
+            handed.assignment,
+            tuple(replace(report, milliseconds=0.0) for report in reports),
+            (*submission.reasons, *reasons),
+            submission.review or fault or any("ended" in reason for reason in reasons),
+            _answered(submission, assignment),
+            submission.timestamp,
+            seconds=time.perf_counter() - start,
+        )
+        return submission, result
+
+    def _checked(
+        self, submission: Submission, assignment: Assignment
+    ) -> tuple[list[Report], tuple[str, ...]]:
+        try:
+            return self._run(submission, assignment)
+        except Exception as fault:  # ours: a class must not stop for it
+            sentence = (
+                f"The grader failed on this submission ({type(fault).__name__}). "
+                "The points are to be given by hand."
+            )
+            return _all(assignment, "grader_fault", sentence, "grader_fault"), (sentence,)
+
+    def _run(
+        self, submission: Submission, assignment: Assignment
+    ) -> tuple[list[Report], tuple[str, ...]]:
+        end = time.monotonic() + self._seconds
+        cells = list(submission.code)
+        attempt, reasons = self._open(cells, assignment)
+        source = "\n".join(cells)
+        with attempt:
+            timed = Timed(attempt, end)
+            loaded = attempt.load_report  # a worker that is started anew writes a new one
+            reasons += _failed_cells(loaded)
+            reports = []
+            for exercise in assignment.exercises:
+                if time.monotonic() >= end:
+                    report = _out_of_time(exercise, self._seconds)
+                else:
+                    report = check_exercise(exercise, timed, self._seed, self._feedback)
+                    report = _with_cell(report, submission.code, loaded)
+                report = _sane(report, exercise)
+                reports.append(redact(report, source) if self._secret else report)
+        return reports, tuple(reasons)
+
+    def _open(
+        self, cells: list[str], assignment: Assignment
+    ) -> tuple[WorkerAttempt, list[str]]:
+        """Load the cells; one that ends Python is emptied, and the others are loaded again."""
+        reasons: list[str] = []
+        while True:
+            attempt = self._sandbox.open(cells, given=assignment.given)
+            deadly = next((c for c in attempt.load_report.cells if c.status == "died"), None)
+            if deadly is None or len(reasons) == MAX_DEADLY:
+                return attempt, reasons
+            attempt.close()
+            reasons.append(f"Code cell {deadly.number} ended Python itself; it was left out.")
+            cells[deadly.number - 1] = ""
+
+
+class Timed:
+    """An attempt whose calls end when the submission's time is used up."""
+
+    def __init__(self, attempt: Attempt, end: float):
+        self._attempt = attempt
+        self._end = end
+
+    def call(
+        self, name: str, *args: Any, keep: int | None = None, seconds: float = 2.0, **kwargs: Any
+    ) -> Call:
+        if (left := self._left()) <= 0:
+            return _over()
+        return self._attempt.call(name, *args, keep=keep, seconds=min(seconds, left), **kwargs)
+
+    def run(self, driver: Callable, name: str, *args: Any, seconds: float = 2.0) -> Call:
+        if (left := self._left()) <= 0:
+            return _over()
+        return self._attempt.run(driver, name, *args, seconds=min(seconds, left))
+
+    def get(self, name: str) -> Call:
+        return self._attempt.get(name)
+
+    def has(self, name: str) -> bool:
+        return self._attempt.has(name)
+
+    def _left(self) -> float:
+        return self._end - time.monotonic()
+
+
+def _over() -> Call:
+    return Call("timed_out", error=Error("TimeUp", "the submission's time is used up"))
+
+
+# --- reports that no check makes -----------------------------------------------------------------
+
+
+def _report(exercise: Exercise, key: str, message: str, outcome: Outcome) -> Report:
+    finding = Finding(f"{exercise.name}.{key}", outcome, message)
+    points = float(exercise.points)
+    return Report(exercise.name, exercise.chapter, outcome, 0.0, points, (finding,))
+
+
+def _all(
+    assignment: Assignment, key: str, message: str, outcome: Outcome = "skipped"
+) -> list[Report]:
+    return [_report(exercise, key, message, outcome) for exercise in assignment.exercises]
+
+
+def _out_of_time(exercise: Exercise, seconds: float) -> Report:
+    message = f"`{exercise.name}` was not checked: the submission used up its {seconds:.0f} s."
+    return _report(exercise, "no_time_left", message, "timed_out")
+
+
+def _sane(report: Report, exercise: Exercise) -> Report:
+    """Points are a number from 0 to the maximum, or the result is nobody's but ours to explain."""
+    points = report.points
+    if type(points) in (int, float) and 0 <= points <= exercise.points:
+        return report
+    message = "The check gave an odd number of points. The points are to be given by hand."
+    return _report(exercise, "grader_fault", message, "grader_fault")
+
+
+def _with_cell(report: Report, code: tuple[str, ...], loaded: LoadReport) -> Report:
+    """Say that a cell failed where a check can only say that a name is missing."""
+    cause = report.cause
+    if cause is None or report.outcome != "not_attempted" or "not defined" not in cause.message:
+        return report
+    number = defining_cell(code, report.exercise)
+    if number is None or number > len(loaded.cells):
+        return report
+    cell = loaded.cells[number - 1]
+    if cell.status in ("ok", "died"):
+        return report
+    outcome: Outcome = "timed_out" if cell.status in ("timed_out", "not_run") else "crashed"
+    message = f"The cell of `{report.exercise}` does not run: {_what_happened(cell)}"
+    finding = Finding(f"{report.exercise}.cell_failed", outcome, message)
+    return replace(report, outcome=outcome, findings=(finding, *report.findings[1:]))
+
+
+def _failed_cells(loaded: LoadReport) -> list[str]:
+    """A sentence for each cell that failed. Cells run before any check: nothing secret is there."""
+    failed = [cell for cell in loaded.cells if cell.status not in ("ok", "died")]
+    told = [f"Code cell {cell.number}: {_what_happened(cell)}" for cell in failed[:MAX_TOLD]]
+    if len(failed) > MAX_TOLD:
+        told.append(f"{len(failed) - MAX_TOLD} more code cells did not run.")
+    return told
+
+
+def _what_happened(cell: CellReport) -> str:
+    if cell.status == "not_run":
+        return "not run, for the time was used up before it."
+    if cell.status == "timed_out":
+        return "stopped, for it did not come to an end in time."
+    error = cell.error
+    if error is None:
+        return "failed."
+    message = " ".join(error.message.split())[:200]
+    where = f" (line {error.line})" if error.line else ""
+    return f"{error.type}{where}: {message}".rstrip(": .") + "."
+
+
+def _answered(submission: Submission, assignment: Assignment) -> tuple[str, ...]:
+    """Cells for hand grading whose text is not the one that was released."""
+    texts = {cell.grade_id: cell.source.strip() for cell in submission.cells if cell.grade_id}
+    return tuple(
+        name
+        for name in assignment.by_hand
+        if texts.get(name) and texts[name] != assignment.marked[name].source.strip()
+    )
