@@ -709,8 +709,7 @@ def softmax_backward_coupling_missing(dout, cache):
 @chapter.mistake(
     softmax_backward,
     "sum_over_everything",
-    "The sum of dout * p runs over the whole array: the rows of a batch do not know of each "
-    "other.",
+    "The sum of dout * p runs over the whole array: the rows of a batch do not know of each other.",
     "Give the sum an axis: `axis=-1, keepdims=True`.",
 )
 def softmax_backward_sum_over_everything(dout, cache):
@@ -782,7 +781,7 @@ def softmax_backward_axis_lost(dout, cache):
 # --- debug: a net with three activations, four bugs planted --------------------------------------
 
 DEBUG_STUB = '''def debug_activation_net(x, y, W1, W2, W3, alpha):
-    """Loss of a net with three activations, and its gradients. Four lines are wrong, one of them twice.
+    """Loss of a net with three activations, and its gradients, with five bugs in four lines.
 
     x (N, D) -> ReLU (N, H) -> scaled sigmoid (N, K) -> softmax (N, C); y (N, C) is one-hot.
     Returns loss, dW1, dW2, dW3.
@@ -841,10 +840,10 @@ def _activation_net(x, y, W1, W2, W3, alpha, bugs=()):
         "Axis 1 and keepdims in the softmax; alpha * a2 * (1 - a2); np.maximum(z1, 0); the slope "
         "(z1 > 0) alone. The whole answer stands in `solutions/03_activations`.",
     ),
-    afterthought="A gradient check finds a pair that disagrees. It can not say which half is wrong.",
+    afterthought="A gradient check finds a pair that disagrees. Which half is wrong, it can not say.",
 )
 def debug_activation_net(x, y, W1, W2, W3, alpha):
-    """Loss of a net with three activations, and its gradients. Four lines are wrong, one of them twice.
+    """Loss of a net with three activations, and its gradients, with five bugs in four lines.
 
     x (N, D) -> ReLU (N, H) -> scaled sigmoid (N, K) -> softmax (N, C); y (N, C) is one-hot.
     Returns loss, dW1, dW2, dW3.

@@ -555,6 +555,12 @@ GRADIENT_RULES = {
         "Divide by `2 * h`.",
         lambda f, x, i, h: (f(_moved(x, i, h)) - f(_moved(x, i, -h))) / h,
     ),
+    "half_the_way": (
+        "Every entry is half of the right one: it looks as if the entry is raised by h and then "
+        "lowered by h, which leads back to where it started. The lower point lies at x - h.",
+        "From x + h it takes a step of 2h down to reach x - h.",
+        lambda f, x, i, h: (f(_moved(x, i, h)) - f(x)) / (2 * h),
+    ),
     "brackets": (
         "Every entry is nearly nothing: it looks like `/ 2 * h`, which divides by 2 and then "
         "MULTIPLIES by h.",
@@ -820,6 +826,12 @@ JACOBIAN_RULES = {
         "Divide by `2 * h`.",
         lambda f, x, i, h: (f(_moved(x, i, h)) - f(_moved(x, i, -h))) / h,
     ),
+    "half_the_way": (
+        "Every entry is half of the right one: it looks as if the entry is raised by h and then "
+        "lowered by h, which leads back to where it started. The lower point lies at x - h.",
+        "From x + h it takes a step of 2h down to reach x - h.",
+        lambda f, x, i, h: (f(_moved(x, i, h)) - f(x)) / (2 * h),
+    ),
     "brackets": (
         "Every entry is nearly nothing: it looks like `/ 2 * h`, which divides by 2 and then "
         "MULTIPLIES by h.",
@@ -996,9 +1008,9 @@ def directional_derivative_cases(rng):
             label=f"f = sum(x * sin(x + k)) + sum(x)**2 / n, x of shape {shape}",
         )
     yield Case(
-        (rng.uniform(-0.5, 1, 4), rng.uniform(0.5, 2, 4), 0.1),
+        (rng.uniform(-0.5, 1, 4), np.array([0.0, 0.0, 1.0, 0.0]), 0.1),
         drive=drive_direction_with_step,
-        label="f(x) = sum(exp(x)), a coarse step, h = 0.1",
+        label="f(x) = sum(exp(x)), v along one axis, a coarse step, h = 0.1",
     )
 
 
@@ -1021,10 +1033,6 @@ def directional_derivative_keeps_x(rng):
 def directional_derivative_is_cheap(rng):
     x, v = rng.standard_normal((40, 25)), rng.standard_normal((40, 25))
     yield Case((x, v), drive=drive_count_calls, label="x has 1,000 entries")
-
-
-def _gradient_of(f, x, h):
-    return numerical_gradient(f, x, h)
 
 
 DIRECTION_RULES = {
@@ -1065,7 +1073,7 @@ DIRECTION_RULES = {
     "not_added_up": (
         "An array came out: it looks like gradient times `v`, entry by entry, not yet added up.",
         "One number is asked for; and no gradient is needed for it.",
-        lambda f, x, v, h=1e-5: _gradient_of(f, x, h) * v,
+        lambda f, x, v, h=1e-5: numerical_gradient(f, x, h) * v,
     ),
     "step_ignored": (
         "It is right for h = 1e-5 and wrong for another h: the argument `h` seems not to be used.",
@@ -1092,12 +1100,7 @@ for _key, (_message, _remedy, _rule) in DIRECTION_RULES.items():
     "Two calls are enough: f(x + h v) and f(x - h v).",
 )
 def directional_derivative_whole_gradient(f, x, v, h=1e-5):
-    def along_one(t):  # h as in one step along v, so that coarse steps agree too
-        return f(x + t * v)
-
-    for _ in range(x.size):
-        slope = (along_one(h) - along_one(-h)) / (2 * h)
-    return slope
+    return (numerical_gradient(f, x, h) * v).sum()
 
 
 @chapter.mistake(
@@ -1309,6 +1312,11 @@ def drive_complex_step_of_cubes(complex_step_gradient, x):
     return complex_step_gradient(lambda x: np.sum(x**3), x)
 
 
+def drive_complex_step_with_step(complex_step_gradient, x, h):
+    """A coarse step shows in the result."""
+    return complex_step_gradient(lambda x: np.sum(x**3), x, h)
+
+
 @chapter.cases(complex_step_gradient)
 def complex_step_cases(rng):
     x = np.array([0.5, -1.0, 2.0]) * rng.uniform(0.9, 1.1, 3)
@@ -1319,6 +1327,8 @@ def complex_step_cases(rng):
             drive=drive_complex_step_of_waves,
             label=f"f = sum(x * sin(x + k)) + sum(x)**2 / n, x of shape {shape}",
         )
+    x = rng.uniform(0.5, 2, 3)
+    yield Case((x, 0.01), drive=drive_complex_step_with_step, label="a coarse step, h = 0.01")
 
 
 def _complex_by(rule):
@@ -1503,7 +1513,7 @@ chapter.quiz(
 )
 chapter.quiz(
     "start_here_q9",
-    "`pip install scipy` said \"successfully installed\", and yet a notebook cell says "
+    '`pip install scipy` said "successfully installed", and yet a notebook cell says '
     "`ModuleNotFoundError: No module named 'scipy'`. What is the likeliest cause?",
     choices={
         "a": "the computer needs a restart",
@@ -1514,7 +1524,7 @@ chapter.quiz(
     answer="b",
     wrong={
         "a": "At most the kernel does, and only if it is the right one.",
-        "c": "A broken package gives another message than \"no module named\".",
+        "c": 'A broken package gives another message than "no module named".',
         "d": "They can: from the environment that the kernel runs in.",
     },
     explanation="`import sys; print(sys.executable)` in a cell shows which Python runs there; "

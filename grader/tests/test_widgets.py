@@ -328,6 +328,15 @@ def test_nodes_of_the_graph_do_not_overlap(make):
             assert apart, (m["name"], n["name"])
 
 
+def test_an_edge_over_several_columns_passes_below_the_nodes(make):
+    widget = make("explore_graph", "u = w * x\nz = u + w\nL = z ** 2", w=1.0, x=2.0)
+    lanes = {n["name"]: n["lanes"] for n in widget.nodes}
+    assert lanes["u"] == [None, None] and lanes["z"][0] is None
+    assert lanes["z"][1] > max(n["y"] for n in widget.nodes) + graph.HEIGHT
+    assert lanes["z"][1] < widget.size[1]
+    assert widget.predict == ""
+
+
 def test_the_graph_leaves_a_drawing_where_no_kernel_runs(make):
     widget = make("explore_graph")
     data, _ = widget._repr_mimebundle_()

@@ -159,7 +159,7 @@ def explore_two_layer(
     def fit_limits(gradients) -> None:
         """Choose a round limit, one for both layers; the axes are redrawn when it changes."""
         largest = max(np.abs(g).max() for g in gradients)
-        limit = next((m for m in LIMITS if m > 1.1 * largest), LIMITS[-1])
+        limit = next((m for m in LIMITS if m >= largest), LIMITS[-1])
         if limit != kept["limit"]:
             kept["limit"] = limit
             ticks = np.array([-1, -0.5, 0, 0.5, 1]) * limit

@@ -137,8 +137,12 @@ function render({ model, el }) {
   const problem = element("div", { className: "problem" });
   root.append(table, element("div", { className: "bar" }, label, size), note, problem);
 
-  function path(p, n) {
+  function path(p, n, lane) {
     const x0 = p.x + W, y0 = p.y + H / 2, x1 = n.x, y1 = n.y + H / 2, mid = (x0 + x1) / 2;
+    if (lane !== null) {
+      const d = `M${x0 + 3},${y0} C${x0 + 44},${y0} ${x0 + 10},${lane} ${x0 + 70},${lane} L${x1 - 73},${lane} C${x1 - 16},${lane} ${x1 - 50},${y1} ${x1 - 3},${y1}`;
+      return { d, mid: x1 - 42, y: (lane + y1) / 2 + 12 };
+    }
     return { d: `M${x0 + 3},${y0} C${x0 + 30},${y0} ${x1 - 30},${y1} ${x1 - 3},${y1}`, mid, y: (y0 + y1) / 2 };
   }
 
@@ -159,7 +163,7 @@ function render({ model, el }) {
       const k = ops.indexOf(n), passed = K - k <= walked, hot = passed && n.name === at;
       const local = OPS[n.op].d(v[n.name], ...n.parents.map((p) => v[p]));
       n.parents.forEach((name, i) => {
-        const { d, mid, y } = path(byName[name], n);
+        const { d, mid, y } = path(byName[name], n, n.lanes[i]);
         const kind = hot ? "hot" : passed ? "walked" : n.name === at && step <= K ? "fresh" : "edge";
         const end = passed ? "marker-start" : "marker-end"; // on the way back the arrow turns round
         svg.append(drawn("path", { d, class: `edge ${kind}`, [end]: `url(#${id}-${kind})` }));

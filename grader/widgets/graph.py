@@ -19,7 +19,7 @@ from .learner import LearnerProblem
 
 HERE = Path(__file__).parent
 WIDTH, HEIGHT = 98, 70  # size of a node; graph.js uses the same
-ACROSS, DOWN, MARGIN = 180, 96, 6
+ACROSS, DOWN, MARGIN, LANE = 180, 96, 6, 26
 
 ONE_NEURON = """
 u = w * x
@@ -28,6 +28,11 @@ a = sigmoid(z)
 e = a - y
 L = e ** 2
 """
+
+PREDICT = (
+    "Set x to 0. Which gradients become 0 then, and which do not? Walk backward first, then try "
+    "it with the sliders."
+)
 
 # name: (value, local derivatives, formula, local derivatives as text); v is the node's value
 OPERATIONS = {
@@ -126,7 +131,27 @@ def place(nodes: list[dict]) -> tuple[int, int]:
             node["x"] = MARGIN + d * ACROSS
             node["y"] = MARGIN + int(((tallest - len(column)) / 2 + i) * DOWN)
     width = 2 * MARGIN + (len(columns) - 1) * ACROSS + WIDTH
-    return width, 2 * MARGIN + (tallest - 1) * DOWN + HEIGHT
+    height = 2 * MARGIN + (tallest - 1) * DOWN + HEIGHT
+    # An edge over more than one column would pass behind nodes; it takes a lane below them.
+    for node in nodes:
+        long = [depth[node["name"]] - depth[p] > 1 for p in node["parents"]]
+        node["lanes"] = []
+        for far in long:
+            node["lanes"].append(height + LANE / 2 if far else None)
+            height += LANE * far
+    return width, height
+
+
+def curve(parent: dict, node: dict, lane: float | None) -> str:
+    """The path of an edge from a parent's right side to a node's left side."""
+    x0, y0 = parent["x"] + WIDTH, parent["y"] + HEIGHT / 2
+    x1, y1 = node["x"] - 6, node["y"] + HEIGHT / 2
+    if lane is None:
+        return f"M{x0},{y0} C{x0 + 30},{y0} {x1 - 24},{y1} {x1},{y1}"
+    return (
+        f"M{x0},{y0} C{x0 + 44},{y0} {x0 + 10},{lane} {x0 + 70},{lane} "
+        f"L{x1 - 76},{lane} C{x1 - 16},{lane} {x1 - 50},{y1} {x1},{y1}"
+    )
 
 
 def evaluate(nodes: list[dict], inputs: dict[str, float]) -> tuple[dict, dict]:
@@ -219,7 +244,7 @@ class GraphWidget(anywidget.AnyWidget):
         """The whole graph after the backward pass, as a picture that needs no script."""
         values, gradients = evaluate(self.nodes, self.inputs)
         places = {n["name"]: n for n in self.nodes}
-        out, half = self.nodes[-1]["name"], HEIGHT / 2
+        out = self.nodes[-1]["name"]
         parts = [
             '<svg xmlns="http://www.w3.org/2000/svg" role="img" font-family="sans-serif" '
             f'viewBox="0 0 {self.size[0]} {self.size[1]}" width="{self.size[0]}" '
@@ -227,12 +252,11 @@ class GraphWidget(anywidget.AnyWidget):
             '<rect width="100%" height="100%" fill="white"/>'
         ]
         for node in self.nodes:
-            for parent in (places[name] for name in node["parents"]):
-                x0, y0 = parent["x"] + WIDTH, parent["y"] + half
-                x1, y1 = node["x"], node["y"] + half
+            for parent, lane in zip(node["parents"], node["lanes"], strict=True):
+                x1, y1 = node["x"], node["y"] + HEIGHT / 2
                 parts.append(
-                    f'<path d="M{x0},{y0} C{x0 + 30},{y0} {x1 - 30},{y1} {x1 - 6},{y1}" '
-                    f'fill="none" stroke="#888" stroke-width="2"/><path fill="#888" '
+                    f'<path d="{curve(places[parent], node, lane)}" fill="none" stroke="#888" '
+                    f'stroke-width="2"/><path fill="#888" '
                     f'd="M{x1 - 10},{y1 - 5} L{x1 - 1},{y1} L{x1 - 10},{y1 + 5} z"/>'
                 )
         for node in self.nodes:
@@ -270,8 +294,7 @@ class GraphWidget(anywidget.AnyWidget):
 def explore_graph(
     program: str = ONE_NEURON,
     gradients: Callable | None = None,
-    predict: str | None = "Set x to 0. Which gradients become 0 then, and which do not? Walk "
-    "backward first, then try it with the sliders.",
+    predict: str | None = PREDICT,
     **inputs: float,
 ) -> GraphWidget:
     """A computation graph to walk through, with a nudge test for every input beside it.
@@ -289,4 +312,6 @@ def explore_graph(
     """
     if program == ONE_NEURON:
         inputs = {"w": 1.0, "x": 2.0, "b": -1.5, "y": 1.0, **inputs}
+    elif predict == PREDICT:  # a question about another graph
+        predict = None
     return GraphWidget(program, inputs, gradients, predict or "")
