@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from grader import numerical
 from grader.agreement import size_of
 from grader.attempt import driver_source
 from grader.exercise import Case, Exercise, ExerciseError, Property
+from grader.finite_differences import directional_derivative
 
 PUBLIC_SEED = 0
 NOISE = 1e-10  # relative wobble of the inputs that measures how sensitive an answer is
@@ -202,7 +202,7 @@ def _slopes(
             values = {**inputs_by_name(forward, case), **dict(zip(inputs, moved, strict=True))}
             return forward.answer(*[values[n] for n in names], **case.kwargs)[0]
 
-        slope, resolution = numerical.directional_derivative(f, inputs, dout, name, v)
+        slope, resolution = directional_derivative(f, inputs, dout, name, v)
         slopes.append((wrt[name], v, float(slope), float(resolution)))
     return tuple(slopes)
 

@@ -1,13 +1,10 @@
-"""Slopes by finite differences, and the gradient checker built on them.
+"""The gradient checker, usable on its own.
 
     from grader import gradcheck
     gradcheck(f, df, x)
 
-Both contract the output with weights u and move one input along a direction v, so that one
-number is compared instead of a table. The step is chosen by measurement: three steps with
-Richardson extrapolation show the truncation error, seven neighbouring points the rounding
-noise (More and Wild, "Estimating computational noise", 2011), and one-sided slopes the kinks.
-Directions are Gaussian: entries of +1 and -1 cancel more often, positive u hides mean terms.
+Directions are Gaussian: entries of +1 and -1 cancel more often, and weights that are all
+positive hide mean terms.
 """
 
 from __future__ import annotations
@@ -19,6 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from grader.finite_differences import (
+    Judgement,
+    Line,
+    directional_derivative,
+    roundoff,
+    size,
+)
 from grader.gradcheck_report import (
     CannotCheck,
     GradcheckResult,
@@ -29,212 +33,11 @@ from grader.gradcheck_report import (
     slice_words,
 )
 
-RIGHT = 1e-8  # largest relative difference of a right gradient
-SHARP = 1e-6  # coarsest resolution at which "right" may be said
-SURE = 50.0  # "wrong" is said of a difference this many times the resolution
 CONFIRMED = 3  # directions that must agree before "wrong" is said
 WIDEST_MOVE = 0.25
 RETRIES = 6  # rounds that may be repeated at other points
-FIRST_STEP, LEAP = 2.0**-7, 2.0**6  # steps are relative to the size of the input
-SMALLEST_STEP, LARGEST_STEP = 2.0**-38, 2.0**12
 SEARCH_SECONDS = 4.0  # what the search for the wrong entries may take
 FEW = 500  # inputs below this size are searched entry by entry
-
-
-def directional_derivative(
-    f: Callable[..., Any], inputs: dict[str, np.ndarray], u: Any, name: str, v: np.ndarray
-) -> tuple[float, float]:
-    """Derivative of <u, f(**inputs)> along v in one input, and how well it is known.
-
-    Parameters
-    ----------
-    f
-        Called with the values of `inputs` in order; returns an array (or number).
-    inputs
-        Values by name; inputs[name] holds floats.
-    u : array of f's output shape
-    name
-        The input that moves.
-    v : array of inputs[name]'s shape
-
-    Returns
-    -------
-    value : float
-        nan if f is not finite near the inputs.
-    resolution : float
-        Measured bound of the error: truncation + rounding + kinks. It can be trusted where f
-        varies on the scale of its inputs; a narrow step far from 0 can pass unseen.
-    """
-    x, v, u = np.asarray(inputs[name], float), np.asarray(v, float), np.asarray(u, float)
-    if not v.any():
-        return 0.0, 0.0
-
-    def output(point: dict[str, np.ndarray]) -> np.ndarray:
-        return np.asarray(f(*point.values()), float)
-
-    stretch = _size(x) / _size(v)  # steps are relative to the input's size
-    with np.errstate(all="ignore"):
-        inputs = {**inputs, name: x}
-        line = _Line(output, inputs, u, name, v * stretch, output(inputs))
-        line = replace(line, noise=line.measured_noise())
-        slopes = {}
-        step = FIRST_STEP
-        while step not in slopes and SMALLEST_STEP < step < LARGEST_STEP:
-            slope = slopes[step] = line.slope(step)
-            if slope.blur <= 1e-12 * slope.size:
-                break
-            step *= 8.0 if slope.noise > slope.truncation + slope.kink else 1 / 8.0
-    finite = {step: slope for step, slope in slopes.items() if np.isfinite(slope.blur)}
-    if not finite:
-        return float("nan"), float("inf")
-    step, best = min(finite.items(), key=lambda item: item[1].blur)
-    uneven = (2.0**-51 / step + 2.0**-50) * best.size  # x + t v is rounded entry by entry
-    return best.value / stretch, (best.blur + uneven) / stretch
-
-
-@dataclass(frozen=True)
-class _Slope:
-    """A slope at zero with its three errors; `size` is the scale to judge them by."""
-
-    value: float
-    truncation: float
-    kink: float
-    noise: float
-    size: float
-
-    @property
-    def blur(self) -> float:
-        return self.truncation + self.kink + self.noise
-
-
-@dataclass(frozen=True)
-class _Judgement:
-    """ok, wrong, zero (nothing moves), kink or noisy; errors relative, `gap` absolute."""
-
-    kind: str
-    error: float = 0.0
-    resolution: float = 0.0
-    gap: float = 0.0
-
-
-@dataclass(frozen=True)
-class _Line:
-    """<u, f> as one input moves along v: t -> <u, f(..., x + t v, ...)>."""
-
-    output: Callable[[dict[str, np.ndarray]], np.ndarray]
-    inputs: dict[str, np.ndarray]
-    u: np.ndarray
-    name: str
-    v: np.ndarray
-    base: np.ndarray  # the output at t = 0
-    noise: float = 0.0
-
-    def at(self, t: float) -> tuple[np.ndarray, np.ndarray]:
-        x = self.inputs[self.name] + t * self.v
-        return self.output({**self.inputs, self.name: x}), x
-
-    def measured_noise(self) -> float:
-        """Standard deviation of rounding in <u, f>, from fourth differences of 7 points."""
-        for spacing in (2.0**-40, 2.0**-22, 2.0**-8):  # the wider ones see float32 and float16
-            outputs = [self.at(j * spacing)[0] for j in range(-3, 4)]
-            sums = np.array([np.sum(self.u * y) for y in outputs])
-            if np.ptp(sums) > 0:
-                break
-        fourth = np.diff(sums, 4)  # smooth parts vanish; the variance of noise grows 70 times
-        measured = np.sqrt(np.mean(fourth**2) / 70.0)
-        moves = np.ptp(sums) > 0  # what stands still may happen to be short numbers
-        unit = roundoff(outputs[0], outputs[-1]) if moves else 2.0**-53
-        least = unit * np.sqrt(np.sum((self.u * self.base) ** 2))
-        return float(np.nanmax([measured, least]))
-
-    def slope(self, step: float, claimed: np.ndarray | None = None) -> _Slope:
-        """Slope by Richardson extrapolation from step, step/2 and step/4.
-
-        With a claimed gradient, the slope of <u, f> - <claimed, x>: zero if it is right.
-        """
-        ratios, jumps, steepest = [], [], 0.0
-        for t in (step, step / 2, step / 4):
-            (ahead, x_ahead), (behind, x_behind) = self.at(t), self.at(-t)
-            taken = x_ahead - x_behind  # differs from 2 t v by rounding
-            rise = float(np.sum(self.u * (ahead - behind)))
-            if claimed is None:
-                run = 2 * t * float(np.sum(taken * self.v) / np.sum((2 * t * self.v) * self.v))
-                ratios.append(rise / run)
-            else:
-                ratios.append((rise - float(np.sum(claimed * taken))) / (2 * t))
-            bend = (ahead - self.base) + (behind - self.base)
-            jumps.append(float(np.sum(self.u * bend)) / (2 * t))
-            steepest = np.fmax(steepest, abs(rise) / (2 * t))
-        fourth = [(4 * ratios[1] - ratios[0]) / 3, (4 * ratios[2] - ratios[1]) / 3]
-        value = (16 * fourth[1] - fourth[0]) / 15
-        # What remains of the bend when its smooth part, odd in t, has been extrapolated away.
-        bends = [2 * jumps[1] - jumps[0], 2 * jumps[2] - jumps[1]]
-        size = steepest if claimed is None else max(steepest, _norm(claimed * self.v))
-        kink = abs(8 * bends[1] - bends[0]) / 7
-        return _Slope(value, abs(value - fourth[1]), kink, 32 * self.noise / step, float(size))
-
-    def judge(self, claimed: np.ndarray) -> _Judgement:
-        """Does the claimed gradient predict the slope? The step moves until that is clear."""
-        step, seen, last = FIRST_STEP, {}, _Judgement("noisy", np.nan, np.nan)
-        sharpest = last
-        while step not in seen and SMALLEST_STEP < step < LARGEST_STEP:
-            slope = seen[step] = self.slope(step, claimed)
-            gap, size = abs(slope.value), max(slope.size, 1e-300)
-            if not np.isfinite(slope.blur) or not np.isfinite(gap):
-                step /= LEAP
-                continue
-            if slope.size <= 4 * slope.noise and step >= FIRST_STEP:
-                last = _Judgement("zero")
-                step *= LEAP  # nothing stands out of the noise: look further away
-                continue
-            kind = "kink" if slope.kink > max(slope.truncation, slope.noise) else "noisy"
-            last = _Judgement(kind, gap / size, slope.blur / size, slope.value)
-            if gap <= RIGHT * size + slope.noise and slope.blur <= SHARP * size:
-                return replace(last, kind="ok")
-            if gap > RIGHT * size and gap > SURE * slope.blur:
-                # Where f is rounded, the gap grows as the step shrinks; a mistake's does not.
-                seen_before = all(
-                    gap <= 1.05 * abs(s.value) + SURE * s.blur
-                    for s in seen.values()
-                    if np.isfinite(s.blur)
-                )
-                if seen_before and self._stays(slope.value, step, claimed):
-                    return replace(last, kind="wrong")
-                last = replace(last, kind="kink")
-            if not last.resolution >= sharpest.resolution:  # nan before the first one
-                sharpest = last
-            step *= LEAP if slope.noise > slope.truncation + slope.kink else 1 / LEAP
-        return last if last.kind == "zero" else sharpest
-
-    def _stays(self, gap: float, step: float, claimed: np.ndarray) -> bool:
-        """Is the gap the same at ever smaller steps, down to the noise?
-
-        A function far narrower than its input is large looks flat at every larger step.
-        """
-        near = self.slope(step / LEAP, claimed)
-        while abs(near.value - gap) <= 0.05 * abs(gap) + 3 * near.noise:
-            step /= LEAP
-            if 32 * self.noise / (step / LEAP) > 0.05 * abs(gap) or step / LEAP < SMALLEST_STEP:
-                return True
-            near = self.slope(step / LEAP, claimed)
-        return False
-
-
-def roundoff(*outputs: np.ndarray) -> float:
-    """Unit roundoff of the precision these values passed through."""
-    for kind, unit in ((np.float16, 2.0**-11), (np.float32, 2.0**-24)):
-        if all(np.array_equal(y.astype(kind).astype(float), y) for y in outputs):
-            return unit
-    return 2.0**-53
-
-
-def _norm(x: np.ndarray) -> float:
-    return float(np.sqrt(np.sum(x * x)))
-
-
-def _size(x: np.ndarray) -> float:
-    """Root mean square; 1 if all is zero."""
-    return float(np.sqrt(np.mean(x * x))) or 1.0
 
 
 def gradcheck(
@@ -312,20 +115,20 @@ class _Problem:
         u = np.ones(()) if plain else np.asarray(rng.standard_normal(y.shape))
         return cls(pair, inputs, u, y, pair.backward(u, inputs, y, cache), rng)
 
-    def line(self, name: str, v: np.ndarray, noise: float = 0.0) -> _Line:
+    def line(self, name: str, v: np.ndarray, noise: float = 0.0) -> Line:
         output = lambda inputs: self.pair.probe(inputs, self.y.shape)  # noqa: E731
-        return _Line(output, self.inputs, self.u, name, v, self.y, noise)
+        return Line(output, self.inputs, self.u, name, v, self.y, noise)
 
     def direction(self, name: str, small: bool = False) -> np.ndarray:
         """Gaussian, of the input's size; `small` favours entries whose gradient is small."""
         x, g = self.inputs[name], np.abs(self.claimed[name])
-        v = np.asarray(self.rng.standard_normal(x.shape)) * _size(x)
+        v = np.asarray(self.rng.standard_normal(x.shape)) * size(x)
         if small and g.shape == x.shape and g.any():
             weight = 1 / (g / g.max() + 1e-2)
-            v = v * weight / _size(weight)
+            v = v * weight / size(weight)
         return v
 
-    def judge(self, name: str, small: bool = False) -> _Judgement:
+    def judge(self, name: str, small: bool = False) -> Judgement:
         """Verdict on one gradient; "wrong" only if several directions agree."""
         line = self.line(name, self.direction(name, small))
         noise = line.measured_noise()
@@ -352,7 +155,7 @@ class _Problem:
 def _check(pair: Pair, rng: np.random.Generator, rounds: int) -> GradcheckResult:
     """Rounds at the given inputs; near a kink, at inputs moved by 1 %, 5 %, 25 %."""
     good, share, worst, coarsest, still = 0, 0.0, 0.0, 0.0, set(pair.varied.values())
-    trouble, kinky = ("", _Judgement("noisy", np.nan, np.nan)), False
+    trouble, kinky = ("", Judgement("noisy", np.nan, np.nan)), False
     alive: dict[str, bool] = {}
     for _ in range(rounds + RETRIES):
         inputs = {n: _moved(x, share, rng) for n, x in pair.inputs.items()}
@@ -392,7 +195,7 @@ def _moved(x: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     """
     if not share:
         return x
-    spread = _size(x) if share == WIDEST_MOVE or not np.ptp(x) else _size(x - x.mean())
+    spread = size(x) if share == WIDEST_MOVE or not np.ptp(x) else size(x - x.mean())
     y = x + share * spread * rng.standard_normal(x.shape)
     one_sign = 1.0 if (x >= 0).all() else -1.0 if (x <= 0).all() else 0.0
     return np.asarray(one_sign * np.abs(y) if one_sign and x.any() else y)
@@ -442,7 +245,7 @@ def _right(
     return GradcheckResult("ok", message, "", worst, resolution, "", tuple(remarks))
 
 
-def _wrong(problem: _Problem, bad: list[str], one: _Judgement, share: float) -> GradcheckResult:
+def _wrong(problem: _Problem, bad: list[str], one: Judgement, share: float) -> GradcheckResult:
     name = bad[0]
     text = f"The gradient of `{name}` is wrong: it differs from finite differences"
     text += f" by {one.error:.1e} (relative), measured to {one.resolution:.0e}."
@@ -460,7 +263,7 @@ def _wrong(problem: _Problem, bad: list[str], one: _Judgement, share: float) -> 
     return GradcheckResult("wrong", message, name, one.error, one.resolution, where, tuple(remarks))
 
 
-def _unclear(problem: _Problem, name: str, one: _Judgement) -> GradcheckResult:
+def _unclear(problem: _Problem, name: str, one: Judgement) -> GradcheckResult:
     """Why finite differences can not tell, as far as that shows."""
     if not name:
         reason = "f fails near these inputs"
@@ -511,7 +314,7 @@ def _where(problem: _Problem, name: str) -> str:
         wrong, measured = np.zeros(x.shape, bool), g.copy()
         for index in np.ndindex(x.shape):
             v = np.zeros(x.shape)
-            v[index] = _size(x)
+            v[index] = size(x)
             one = problem.line(name, v, noise).judge(g)
             wrong[index] = one.kind == "wrong"
             measured[index] += one.gap / v[index] if wrong[index] else 0.0

@@ -208,6 +208,14 @@ def _course_places(kind: str, name: str) -> list[Path]:
     return places
 
 
+def package_notebook(kind: str, name: str) -> Path | None:
+    """The package's own exercise notebook of a chapter; `kind` is "course" or "solutions"."""
+    for place in _course_places(kind, name):
+        if _is_there(place, f"{name}_exercises"):
+            return place / f"{name}_exercises.ipynb"
+    return None
+
+
 def _is_there(folder: Path, notebook: str) -> bool:
     return (folder / f"{notebook}.ipynb").is_file()
 
@@ -217,7 +225,9 @@ def _read_released(path: Path, name: str, notebook: str) -> Assignment:
         data = json.loads(path.read_text("utf-8"))
         cells = tuple(_released_cell(cell) for cell in data["cells"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as problem:
-        raise GradeError(f"{path} is damaged ({problem}). Make it again with `grader build`.") from None
+        raise GradeError(
+            f"{path} is damaged ({problem}). Make it again with `grader build`."
+        ) from None
     graded = [cell for cell in cells if cell.marks.get("grade")]
     known = {e.name: e for chapter in chapters() for e in chapter if chapter.name == name}
     checked = [c for c in graded if c.grade_id in known and not c.marks.get("solution")]

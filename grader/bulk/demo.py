@@ -1,40 +1,33 @@
 """A class to try the grading on: honest, wrong, broken, late and sly submissions of one chapter.
 
 Everything is made from the chapter's answers and named mistakes, and what each submission should
-get is known, so that the same class tests the grader.
+get is known, so that the same class tests the grader. What the kinds do is in `demo_kinds`.
 """
 
 from __future__ import annotations
 
-import ast
 import copy
 import datetime
-import inspect
 import json
 import random
-import textwrap
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, FunctionType
 from typing import Any
 
-import numpy as np
-
-from grader.attempt import LocalAttempt
 from grader.bulk import GradeError
-from grader.bulk.course import Assignment, _course_places, source_of
-from grader.checks import check_exercise
-from grader.exercise import Exercise
-from grader.exercises import get_chapter
+from grader.bulk.course import package_notebook
+from grader.bulk.demo_kinds import KINDS, OPEN_ANSWER, Draft, Maker, Notebook, cell_of
+from grader.exercises import UnknownName, get_chapter
 
-DUE = datetime.datetime(2025, 3, 10, 12, 0)
-NAMES = """ada alan alonzo barbara claude donald dorothy edsger emmy frances geoff grace haskell
-hedy john karen katherine kurt leslie linus margaret marvin mary niklaus radia seymour shafi sofia
-tony yann""".split()
-OPEN_ANSWER = "The loss also falls with a wrong gradient, as long as it points roughly downhill."
-
-Notebook = dict[str, Any]
+DUE = datetime.datetime(2025, 3, 10, 12, 0)  # UTC; late submissions come after it
+# fmt: off
+NAMES = [
+    "ada", "alan", "alonzo", "barbara", "claude", "donald", "dorothy", "edsger", "emmy",
+    "frances", "geoff", "grace", "haskell", "hedy", "john", "karen", "katherine", "kurt",
+    "leslie", "linus", "margaret", "marvin", "mary", "niklaus", "radia", "seymour", "shafi",
+    "sofia", "tony", "yann",
+]
+# fmt: on
 
 
 @dataclass(frozen=True)
@@ -51,27 +44,19 @@ class Expected:
         Whether it should be flagged.
     why : tuple of str
         Words that must occur in its reasons or its reports.
+    late : bool
+        Whether it was handed in after `DUE`.
     """
 
     kind: str
     points: dict[str, float]
     review: bool = False
     why: tuple[str, ...] = ()
-
-
-@dataclass
-class _Draft:
-    """A submission in the making: code by exercise, then what is done to the file."""
-
-    code: dict[str, str]
-    values: dict[str, Any]  # what the code defines, for the expected points
-    zero: set[str] = field(default_factory=set)  # exercises that fail whatever the values are
-    edit: Callable[[Notebook], Notebook | None] = lambda notebook: notebook
-    raw: bytes | None = None  # instead of the notebook
-    name: str = ""  # instead of the notebook's own
-    review: bool = False
-    why: tuple[str, ...] = ()
     late: bool = False
+
+    @property
+    def total(self) -> float:
+        return round(sum(self.points.values()), 6)
 
 
 def make_class(
@@ -92,40 +77,65 @@ def make_class(
     Returns
     -------
     dict of str to Expected
-        What each student should get, with the public seed.
+        What each student should get, with any seed.
+
+    Raises
+    ------
+    GradeError
+        If the chapter or its released notebook is not there.
     """
-    chosen = get_chapter(chapter)
-    notebook = f"{chosen.name}_exercises"
-    released = _released(chosen.name, notebook)
-    maker = _Maker(released, random.Random(f"{seed}-{chosen.name}"))
+    try:
+        chosen = get_chapter(chapter)
+    except UnknownName as problem:
+        raise GradeError(str(problem)) from None
+    path = package_notebook("course", chosen.name)
+    if path is None:
+        raise GradeError(f"{chosen.name} has no released notebook; make it with `grader build`.")
+    released = json.loads(path.read_text("utf-8"))
     expected: dict[str, Expected] = {}
+    known: dict[str, dict[str, float]] = {}
     for number in range(students):
         name = NAMES[number] if number < len(NAMES) else f"student{number + 1:04d}"
-        kind = KINDS[number % len(KINDS)]
-        draft = maker.draft(kind)
-        place = folder / "submitted" / name / chosen.name
+        kind = list(KINDS)[number % len(KINDS)]
+        maker = Maker(chosen, released, random.Random(f"{seed} {number}"))
+        draft = KINDS[kind](maker)
+        place = Path(folder) / "submitted" / name / chosen.name
         place.mkdir(parents=True, exist_ok=True)
-        _write(place, notebook, maker, draft, number)
-        points = maker.points(draft)
-        expected[name] = Expected(kind, points, draft.review, draft.why)
+        _write(place, path.name, filled(released, draft), draft, number)
+        # drafts that define the same things get the same points
+        key = repr((draft.code, sorted(draft.broken), draft.later, draft.unusable))
+        points = known.get(key) or known.setdefault(key, maker.points(draft))
+        expected[name] = Expected(kind, points, draft.review, draft.why, draft.late)
     return expected
 
 
-def _released(chapter: str, notebook: str) -> Notebook:
-    for place in _course_places("course", chapter):
-        if (place / f"{notebook}.ipynb").is_file():
-            data: Notebook = json.loads((place / f"{notebook}.ipynb").read_text("utf-8"))
-            return data
-    raise GradeError(f"There is no released notebook of {chapter}; make it with `grader build`.")
+def filled(released: Notebook, draft: Draft) -> Notebook:
+    """The released notebook with a draft's code in its answer cells."""
+    notebook = copy.deepcopy(released)
+    for name, source in draft.code.items():
+        cell_of(notebook, f"{name}-answer")["source"] = source
+    if draft.open_answer:
+        _open_cell(notebook)["source"] = OPEN_ANSWER
+    return notebook
 
 
-def _write(place: Path, notebook: str, maker: _Maker, draft: _Draft, number: int) -> None:
-    handed_in = DUE + datetime.timedelta(hours=30 if draft.late else -1 - number)
+def _open_cell(notebook: Notebook) -> dict[str, Any]:
+    for cell in notebook["cells"]:
+        marks = cell["metadata"].get("nbgrader", {})
+        if marks.get("grade") and marks.get("solution"):
+            found: dict[str, Any] = cell
+            return found
+    return {}
+
+
+def _write(place: Path, name: str, notebook: Notebook, draft: Draft, number: int) -> None:
+    hours = 30 if draft.late else -1 - number % 100
+    handed_in = DUE + datetime.timedelta(hours=hours)
     (place / "timestamp.txt").write_text(f"{handed_in:%Y-%m-%d %H:%M:%S} UTC\n", "utf-8")
-    path = place / f"{draft.name or notebook}.ipynb"
+    path = place / (draft.name or name)
     if draft.raw is not None:
         path.write_bytes(draft.raw)
-        return
-    made = draft.edit(maker.filled(draft))
-    if made is not None:
-        path.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    elif not draft.nothing:
+        made = draft.edit(notebook)
+        text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+        path.write_text(text, draft.encoding)

@@ -67,7 +67,9 @@ def _by_hand(result: SubmissionResult, assignment: Assignment) -> str:
         return ""
     points = sum(float(assignment.marked[name].marks["points"]) for name in assignment.by_hand)
     if result.answered:
-        return f"<p>The open question (up to {points_text(points)} points more) is read by hand.</p>"
+        return (
+            f"<p>The open question (up to {points_text(points)} points more) is read by hand.</p>"
+        )
     return f"<p>The open question (up to {points_text(points)} points more) was not answered.</p>"
 
 

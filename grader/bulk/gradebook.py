@@ -176,22 +176,21 @@ class Book:
             batch.students.append({"id": result.student})
         if result.student not in shelf.submissions:
             shelf.submissions[result.student] = new_uuid(), None, result.timestamp
-            row = {"assignment_id": shelf.assignment_id, "student_id": result.student}
-            row |= {"id": shelf.submissions[result.student][0], "timestamp": result.timestamp}
-            batch.submissions.append(row)
+            to = batch.submissions
         else:
-            row = {"id": shelf.submissions[result.student][0], "timestamp": result.timestamp}
-            batch.changed_submissions.append(row)
+            to = batch.changed_submissions
         number, extension, handed_in = shelf.submissions[result.student]
+        whose = {"assignment_id": shelf.assignment_id, "student_id": result.student}
+        to.append({"id": number, "timestamp": result.timestamp, **whose})
         late = _seconds_late(result, shelf.duedate, extension)
         if number not in shelf.notebooks:
             shelf.notebooks[number] = new_uuid(), False
             row = {"id": shelf.notebooks[number][0], "notebook_id": shelf.notebook_id}
             batch.notebooks.append({**row, "assignment_id": number, "flagged": False})
         notebook, flagged = shelf.notebooks[number]
-        row = {"id": notebook, "flagged": flagged or result.review}
-        row["late_submission_penalty"] = self._penalty(result, late)
-        batch.changed_notebooks.append(row)
+        penalty = self._penalty(result, late)
+        marks = {"flagged": flagged or result.review, "late_submission_penalty": penalty}
+        batch.changed_notebooks.append({"id": notebook, **marks})
         self._add_grades(result, shelf, notebook, batch, handed_in != result.timestamp)
         return late
 

@@ -98,8 +98,12 @@ class Judge:
         start = time.perf_counter()
         assignment = self._assignments[handed.assignment]
         submission = read_submission(handed, assignment)
+        reasons: tuple[str, ...]
         if submission.problem:
-            reports, reasons = _all(assignment, "unusable", submission.problem), (submission.problem,)
+            reports, reasons = (
+                _all(assignment, "unusable", submission.problem),
+                (submission.problem,),
+            )
         else:
             reports, reasons = self._checked(submission, assignment)
         fault = any(report.outcome == "grader_fault" for report in reports)
@@ -149,9 +153,7 @@ class Judge:
                 reports.append(redact(report, source) if self._secret else report)
         return reports, tuple(reasons)
 
-    def _open(
-        self, cells: list[str], assignment: Assignment
-    ) -> tuple[WorkerAttempt, list[str]]:
+    def _open(self, cells: list[str], assignment: Assignment) -> tuple[WorkerAttempt, list[str]]:
         """Load the cells; one that ends Python is emptied, and the others are loaded again."""
         reasons: list[str] = []
         while True:

@@ -43,20 +43,22 @@ _KNOWN_MESSAGES = [
         rf"cannot access local variable '{_NAME}' where it is not associated with a value",
         rf"'(?:\w{{1,20}}\.)?{_NAME}' object has no attribute '{_NAME}'",
         rf"'{_NAME}' object is not (?:callable|iterable|subscriptable)",
-        rf"{_NAME}\(\) missing \d required positional arguments?: '{_NAME}'(?:(?:,| and|, and) '{_NAME}')*",
+        rf"{_NAME}\(\) missing \d required positional arguments?: '{_NAME}'"
+        rf"(?: and '{_NAME}')?",
         rf"{_NAME}\(\) takes (?:from \d to )?\d+ positional arguments? but \d+ (?:was|were) given",
         rf"{_NAME}\(\) got an unexpected keyword argument '{_NAME}'",
     )
 ]
-_TYPES = set("None NoneType int float str bool list tuple dict set numpy ndarray array".split())
+_TYPES = {"None", "NoneType", "int", "float", "str", "bool", "list", "tuple", "dict", "set"}
+_TYPES |= {"numpy", "ndarray", "array"}
 _RAISED = re.compile(r"^(`\w+`) raised (.*)$", re.DOTALL)
 _WAITS = re.compile(r"^(`\w+` waits for `\w+`, which raised )(.*)\.$", re.DOTALL)
 _LINE = re.compile(r"Line (\d{1,5}): `(.*)`", re.DOTALL)
 _FORM = re.compile(r"^(`\w+`(?:\[[^]]{1,40}\])* (?:returned|is)) (.*)(, expected .*)$", re.DOTALL)
 _QUIZ = re.compile(r"\.answer_(?:type|shape|nan|value)$")
 _KINDS = re.compile(
-    r"None|an? (?:number|string|bool|dict|list|tuple|set|function|object)|a (?:list|tuple) of \d{1,6}"
-    rf"|an array(?: of shape {_SHAPES})?|\d values"
+    r"None|an? (?:number|string|bool|dict|list|tuple|set|function|object)"
+    rf"|a (?:list|tuple) of \d{{1,6}}|an array(?: of shape {_SHAPES})?|\d values"
 )
 _NUMBER = r"-?(?:\d[\d.]*(?:e[+-]?\d+)?|inf|nan)"
 _VALUE = re.compile(rf"^(.{{1,80}}?) is {_NUMBER}, expected {_NUMBER}\.$")

@@ -94,7 +94,9 @@ def find_submissions(
             if part.name not in known:
                 near = difflib.get_close_matches(part.name, known, 1)
                 more = f" Is it {near[0]}?" if near else ""
-                remarks.append(f"{folder.name}/{part.name} was passed over: no chapter has this name.{more}")
+                remarks.append(
+                    f"{folder.name}/{part.name} was passed over: no chapter has this name.{more}"
+                )
             elif wanted is None or part.name in wanted:
                 found.append(Handed(folder.name, part.name, part))
     missing = sorted(set(students or ()) - seen)
@@ -148,7 +150,9 @@ def read_submission(handed: Handed, assignment: Assignment) -> Submission:
     timestamp, remark = read_timestamp(handed.folder)
     reasons = [remark] if remark else []
 
-    def submission(problem: str = "", cells: Iterable[Cell] = (), review: bool = True) -> Submission:
+    def submission(
+        problem: str = "", cells: Iterable[Cell] = (), review: bool = True
+    ) -> Submission:
         return Submission(
             handed.student,
             handed.assignment,
@@ -166,8 +170,8 @@ def read_submission(handed: Handed, assignment: Assignment) -> Submission:
     except Exception as problem:  # whatever it is, one folder must not stop a class
         return submission(f"The submission cannot be read ({type(problem).__name__}).")
     odd = bool(reasons)
-    if problem := _not_this_chapter(cells, assignment):
-        return submission(problem)
+    if foreign := _not_this_chapter(cells, assignment):
+        return submission(foreign)
     found, serious = _compared(cells, assignment)
     reasons += found
     return submission("", cells, odd or serious)
@@ -255,6 +259,13 @@ def _compared(cells: list[Cell], assignment: Assignment) -> tuple[list[str], boo
     if twice:
         found.append(f"Cells exist more than once ({_names(twice)}); the last one counts.")
     checks = {exercise.name for exercise in assignment.exercises}
+    code = [cell.source for cell in cells if cell.kind == "code"]
+    again = [name for name in checks if sum(_defines(source, name) for source in code) > 1]
+    remarks = (
+        [f"{_names(sorted(again))} is defined in more than one cell; the last one counts."]
+        if again and not twice
+        else []
+    )
     changed = [
         cell.grade_id
         for cell in cells
@@ -269,7 +280,7 @@ def _compared(cells: list[Cell], assignment: Assignment) -> tuple[list[str], boo
     gone = [exercise.name for exercise in assignment.exercises if exercise.name not in count]
     if gone:
         found.append(f"The check cell of {_names(gone)} is missing; the check was made without it.")
-    return found, bool(found)
+    return found + remarks, bool(found)
 
 
 def _names(names: Iterable[str]) -> str:

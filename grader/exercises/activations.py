@@ -840,7 +840,7 @@ def _activation_net(x, y, W1, W2, W3, alpha, bugs=()):
         "Axis 1 and keepdims in the softmax; alpha * a2 * (1 - a2); np.maximum(z1, 0); the slope "
         "(z1 > 0) alone. The whole answer stands in `solutions/03_activations`.",
     ),
-    afterthought="A gradient check finds a pair that disagrees. Which half is wrong, it can not say.",
+    afterthought="A gradient check finds a pair that disagrees. Can it say which half is wrong?",
 )
 def debug_activation_net(x, y, W1, W2, W3, alpha):
     """Loss of a net with three activations, and its gradients, with five bugs in four lines.

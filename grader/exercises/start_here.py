@@ -224,8 +224,8 @@ def relative_error_only_size_compared(a, b):
 @chapter.mistake(
     relative_error,
     "assert_used",
-    "Unequal shapes raise AssertionError here; a ValueError is asked for. An `assert` vanishes when "
-    "Python runs with -O, and callers cannot tell it from a bug.",
+    "Unequal shapes raise AssertionError here; a ValueError is asked for. Python skips an `assert` "
+    "when it runs with -O, and callers cannot tell it from a bug.",
     "`raise ValueError(...)` under an `if`.",
 )
 def relative_error_assert_used(a, b):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from grader import gradcheck
-from grader.numerical import directional_derivative
+from grader.finite_differences import directional_derivative
 
 DEEP = os.environ.get("GRADER_DEEP") == "1"
 RIGHT_TRIALS = 10_010 if DEEP else 440

@@ -1,7 +1,7 @@
 // Walks through a computation graph, forward and backward. All numbers are computed here, so
 // nothing waits for the kernel. Python sends the nodes with their places, formulas and inputs.
 const NS = "http://www.w3.org/2000/svg";
-const W = 98, H = 70; // size of a node; graph.py uses the same
+const W = 98, H = 70; // size of a node; graph_program.py uses the same
 
 // value, and the local derivative with respect to each parent
 const OPS = {
@@ -188,6 +188,10 @@ function render({ model, el }) {
     card.replaceChildren(svg);
   }
 
+  function uses(name) {
+    return ops.flatMap((n) => n.parents.filter((p) => p === name).map(() => n));
+  }
+
   function sentence(step, v, g) {
     if (step === 0) return "The inputs are known. Press Step: each node computes its value from the nodes to its left.";
     if (step <= K) {
@@ -199,7 +203,9 @@ function render({ model, el }) {
     if (step === K + 1) return `Backward starts at the end: ∂${out}/∂${out} = 1. A nudge of ${out} moves ${out} by as much.`;
     const n = ops[LAST - step];
     const local = OPS[n.op].d(v[n.name], ...n.parents.map((p) => v[p]));
-    const parts = n.parents.map((p, i) => `∂${out}/∂${p} = ∂${out}/∂${n.name} × ∂${n.name}/∂${p} = ${show(g[n.name])} × ${show(local[i])} = ${show(g[n.name] * local[i])}` + (n.local[i] ? `, because ∂${n.name}/∂${p} is ${n.local[i]}` : ""));
+    // A value that is used in several places collects one share of its gradient from each.
+    const lead = (p) => (uses(p).length > 1 ? `∂${out}/∂${p} gains` : `∂${out}/∂${p} =`);
+    const parts = n.parents.map((p, i) => `${lead(p)} ∂${out}/∂${n.name} × ∂${n.name}/∂${p} = ${show(g[n.name])} × ${show(local[i])} = ${show(g[n.name] * local[i])}` + (n.local[i] ? `, because ∂${n.name}/∂${p} is ${n.local[i]}` : ""));
     return `Backward through ${n.name} = ${n.formula}: ${parts.join(". ")}.`;
   }
 
@@ -221,7 +227,9 @@ function render({ model, el }) {
       row.className = name === chosen ? "chosen" : "";
       slide.value = inputs[name];
       cells[0].textContent = show(inputs[name], 2);
-      cells[1].textContent = step > K && g[name] !== undefined ? show(g[name], 4) : "not there yet";
+      const waiting = uses(name).some((n) => K - ops.indexOf(n) > step - K - 1);
+      const arrived = step > K && g[name] !== undefined;
+      cells[1].textContent = arrived ? show(g[name], 4) + (waiting ? " so far" : "") : "not there yet";
       cells[2].textContent = show((moved - v[out]) / h, 4);
       const own = model.get("own")[name];
       cells[3].textContent = own === undefined || own === null ? "–" : show(own, 4);
