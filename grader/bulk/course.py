@@ -15,6 +15,7 @@ import shutil
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class Assignment:
     by_hand: tuple[str, ...]
     given: dict[str, str]
 
-    @property
+    @cached_property
     def marked(self) -> dict[str, Cell]:
         """Cells with an id, by id."""
         return {cell.grade_id: cell for cell in self.cells if cell.grade_id}

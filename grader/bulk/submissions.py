@@ -19,6 +19,7 @@ from grader.bulk.course import Assignment, Cell
 from grader.bulk.notebooks import Unreadable, read_notebook
 from grader.exercises import UnknownName, chapters, get_chapter
 
+_BINDING = re.compile(r"^(?:def|class|async def)\s+(\w+)|^(\w+)\s*=(?!=)", re.MULTILINE)
 _MAX_TRIED = 20  # notebooks looked at when none has the right name
 
 
@@ -229,8 +230,8 @@ def _other_notebooks(folder: Path) -> list[Path]:
 def _not_this_chapter(cells: list[Cell], assignment: Assignment) -> str:
     if any(cell.grade_id in assignment.marked for cell in cells):
         return ""
-    code = "\n".join(cell.source for cell in cells if cell.kind == "code")
-    if any(_defines(code, exercise.name) for exercise in assignment.exercises):
+    names = set().union(*(_defined(cell.source) for cell in cells if cell.kind == "code"))
+    if any(exercise.name in names for exercise in assignment.exercises):
         return ""
     return (
         f"The notebook holds none of the exercises of {assignment.name}. "
@@ -238,14 +239,14 @@ def _not_this_chapter(cells: list[Cell], assignment: Assignment) -> str:
     )
 
 
-def _defines(code: str, name: str) -> bool:
-    pattern = rf"^\s*(?:(?:def|class)\s+{re.escape(name)}\b|{re.escape(name)}\s*=)"
-    return re.search(pattern, code, re.MULTILINE) is not None
+def _defined(source: str) -> set[str]:
+    """Names that a cell seems to bind at its top level; good enough for cells that do not parse."""
+    return {name for pair in _BINDING.findall(source) for name in pair if name}
 
 
 def defining_cell(cells: Iterable[str], name: str) -> int | None:
     """Number of the last code cell, from 1, that seems to define `name`."""
-    numbers = [i for i, source in enumerate(cells, start=1) if _defines(source, name)]
+    numbers = [i for i, source in enumerate(cells, start=1) if name in _defined(source)]
     return numbers[-1] if numbers else None
 
 
@@ -259,13 +260,11 @@ def _compared(cells: list[Cell], assignment: Assignment) -> tuple[list[str], boo
     if twice:
         found.append(f"Cells exist more than once ({_names(twice)}); the last one counts.")
     checks = {exercise.name for exercise in assignment.exercises}
-    code = [cell.source for cell in cells if cell.kind == "code"]
-    again = [name for name in checks if sum(_defines(source, name) for source in code) > 1]
-    remarks = (
-        [f"{_names(sorted(again))} is defined in more than one cell; the last one counts."]
-        if again and not twice
-        else []
-    )
+    bound = Counter(name for c in cells if c.kind == "code" for name in _defined(c.source))
+    again = [exercise.name for exercise in assignment.exercises if bound[exercise.name] > 1]
+    remarks = []
+    if again and not twice:
+        remarks.append(f"{_names(again)}: defined in more than one cell; the last one counts.")
     changed = [
         cell.grade_id
         for cell in cells

@@ -107,13 +107,17 @@ def explore_broadcasting(
         repeated.set_linestyle((0, (2, 1.5)))
         for kind in (stored, summed, repeated):
             ax.add_collection(kind)
-        heads = {
-            name: ax.text(x, -0.4, "", fontsize=11.5, weight="bold") for name, x in LEFT.items()
-        }
+        heads = {}
+        for name, x in LEFT.items():  # the name stays, the shape beside it changes
+            ax.text(x, -0.4, name, fontsize=11.5, weight="bold")
+            beside = x + (2.1 if name == "A + B" else 0.8)
+            heads[name] = ax.text(beside, -0.4, "", fontsize=11.5, weight="bold")
         for x, sign in ((5.4, "+"), (11.8, "=")):
             ax.text(x, 2, sign, fontsize=20, ha="center", va="center", color=style.GREY)
         verdict = ax.text(LEFT["A + B"], 2, "", fontsize=12, color=style.RED, va="center")
-        aligned = ax.text(0, 5.35, "", family="monospace", fontsize=10.5, va="center")
+        table = {"family": "monospace", "fontsize": 10.5, "va": "center"}
+        ax.text(0, 5.35, "right ends aligned\nA\nB\nA + B", **table)
+        aligned = ax.text(1.8, 5.35, "", **table)
         ink, pale = (PathPatch(Path([(0, 0)]), lw=0, color=c) for c in (style.INK, style.GREY))
         for patch in (ink, pale):
             ax.add_patch(patch)
@@ -137,7 +141,7 @@ def explore_broadcasting(
         squares: dict = {stored: [], summed: [], repeated: []}
         digits: dict = {ink: [], pale: []}
         for name, array in (("A", A), ("B", B), ("A + B", None if full is None else A + B)):
-            heads[name].set_text(name if array is None else f"{name}   {array.shape}")
+            heads[name].set_text("" if array is None else shape_text(array.shape))
             if array is None:
                 continue
             shown = np.broadcast_to(array, full) if full is not None else array
@@ -179,4 +183,4 @@ def _aligned(a, b, full) -> str:
         return " ".join(f"{n:>3}" for n in ("",) * (width - len(shape)) + tuple(shape))
 
     last = row(full) if full is not None else row(("?",) * width)
-    return f"right ends aligned\nA      {row(a)}\nB      {row(b)}\nA + B  {last}"
+    return f"\n{row(a)}\n{row(b)}\n{last}"
