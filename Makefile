@@ -19,6 +19,9 @@ course: $(READY)         ## rebuild solutions/*.ipynb and course/ from the text
 grade-demo: $(READY)     ## make a class of 30 submissions for chapter 02 and grade it
 	@$(BIN)/grader demo $(ARGS)
 
+bench: $(READY)          ## how fast everything is, as tables
+	@$(BIN)/python -m grader.bench
+
 lint: $(READY)
 	@$(BIN)/ruff check grader && $(BIN)/ruff format --check grader && $(BIN)/mypy
 

@@ -140,7 +140,7 @@ def _agree_entries(
     bad = odd if odd.any() else ~same
     gap = np.where(bad, np.where(np.isfinite(gap), gap, np.inf), -1.0)
     index = np.unravel_index(int(np.argmax(gap)), gap.shape)
-    found, right = _number(values[index]), _number(wanted[index])
+    found, right = _apart(values[index], wanted[index])
     place = f"entry [{', '.join(map(str, index))}]" if index else "it"
     where = f"{place} is {found}, expected {right}"
     if odd.any():
@@ -196,5 +196,10 @@ def brief(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _number(value: float) -> str:
-    return f"{value:.6g}"
+def _apart(a: float, b: float) -> tuple[str, str]:
+    """Two numbers, with as many digits as it takes to tell them apart."""
+    for digits in (6, 9, 12, 17):
+        found, right = f"{a:.{digits}g}", f"{b:.{digits}g}"
+        if found != right:
+            break
+    return found, right

@@ -50,7 +50,8 @@ def of_crash(exercise: Exercise, trials: list) -> Finding | None:
     remedy = fits[0].remedy or (exercise.hints[0] if exercise.hints else "")
     why = crashed[0].problem.message
     key = f"{exercise.name}.{fits[0].key}"
-    return Finding(key, "crashed", fits[0].message, why=why, remedy=remedy)
+    evidence = crashed[0].problem.evidence
+    return Finding(key, "crashed", fits[0].message, "", why, remedy, evidence)
 
 
 def _named(exercise: Exercise, part: str, trials: list) -> Mistake | None:

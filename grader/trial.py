@@ -73,10 +73,13 @@ def _try_gradient(exercise: Exercise, attempt: Attempt, item: Prepared) -> Trial
     if not ahead.returned:
         return Trial(item, ahead, blocked=words.waits_for(exercise, forward, ahead))
     value = ahead.value
-    if not isinstance(value, tuple) or len(value) <= forward.keep or value[forward.keep] is None:
+    if not isinstance(value, tuple) or len(value) <= forward.keep:
         return Trial(item, ahead, blocked=words.no_cache(exercise, forward))
-    call = attempt.call(exercise.name, item.dout, value[forward.keep], seconds=exercise.seconds)
+    cache = value[forward.keep]
+    call = attempt.call(exercise.name, item.dout, cache, seconds=exercise.seconds)
     trial = Trial(item, call)
+    if cache is None and call.status == "raised":
+        trial.blocked = words.no_cache(exercise, forward)
     trial.forward_wrong = not _forward_is_right(forward, item, value[0])
     return trial
 
@@ -156,9 +159,6 @@ def _split(exercise: Exercise, trial: Trial) -> dict[str, Any] | None:
         return None
     if len(value) < len(needed):
         trial.problem = words.wrong_form(exercise, f"{len(value)} values")
-        return None
-    if exercise.keep is not None and value[exercise.keep] is None:
-        trial.problem = words.empty_cache(exercise)
         return None
     return by_part(exercise, tuple(value[: len(names)]))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from grader.attempt import Call
 from grader.exercise import Exercise, Property
-from grader.expected import Prepared
-from grader.report import Finding, Outcome
+from grader.expected import Prepared, inputs_by_name
+from grader.report import Evidence, Finding, Outcome
 
 
 def failed_call(exercise: Exercise, call: Call, item: Prepared) -> Finding:
@@ -33,7 +35,9 @@ def failed_call(exercise: Exercise, call: Call, item: Prepared) -> Finding:
         where = "It looks like a function that calls itself without an end. " + where
     if error.type == "MemoryError":
         where = "It asked for more memory than the check allows. " + where
-    return _finding(exercise, "crashed", "crashed", message, where.strip())
+    finding = _finding(exercise, "crashed", "crashed", message, where.strip())
+    given = tuple(inputs_by_name(exercise, item.case).items()) if item.dout is None else ()
+    return replace(finding, evidence=Evidence(given, label=item.case.label))
 
 
 def not_attempted(exercise: Exercise, message: str) -> Finding:
@@ -52,12 +56,6 @@ def wrong_form(exercise: Exercise, found: str) -> Finding:
     if exercise.keep is not None:
         why = "The cache is what the backward function needs later; it is returned second."
     return _finding(exercise, "wrong", "wrong_form", message, why)
-
-
-def empty_cache(exercise: Exercise) -> Finding:
-    message = f"The cache that `{exercise.name}` returned is None."
-    why = "The backward function needs the inputs or results of this call to form its gradients."
-    return _finding(exercise, "wrong", "empty_cache", message, why)
 
 
 def waits_for(exercise: Exercise, forward: Exercise, ahead: Call) -> Finding:

@@ -1,31 +1,24 @@
-"""The course root: where things lie, which notebook belongs to an assignment, and the seed.
+"""The course root: where things lie, and which notebook belongs to an assignment.
 
-Whatever is missing beside `submitted/` is made: configuration, source notebooks, secret seed.
+Whatever is missing beside `submitted/` is made.
 """
 
 from __future__ import annotations
 
-import ast
-import contextlib
-import inspect
 import json
 import os
-import secrets
 import shutil
-import textwrap
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from grader.bulk import GradeError
+from grader.bulk.rootfiles import writing
 from grader.exercise import Exercise
 from grader.exercises import chapters
-from grader.expected import PUBLIC_SEED
+from grader.given import sources_before
 
-SEED_FILE = ".grader_seed"
-LOCK_FILE = ".grader_lock"
 CONFIG_FILE = "nbgrader_config.py"
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -146,7 +139,8 @@ def open_course(submitted: Path) -> Course:
     root = submitted.parent
     config_file = root / CONFIG_FILE
     if not config_file.exists():
-        _write(config_file, _config_text(root, submitted.name))
+        with writing(config_file):
+            config_file.write_text(_config_text(root, submitted.name), "utf-8")
     return _configured(root, submitted)
 
 
@@ -238,7 +232,8 @@ def _read_released(path: Path, name: str, notebook: str) -> Assignment:
     by_hand = tuple(c.grade_id for c in graded if c not in checked)
     by_hand += tuple(c.grade_id for c in cells if c.marks.get("task"))
     metadata = data.get("metadata", {})
-    return Assignment(name, notebook, cells, metadata, exercises, by_hand, given_for(name))
+    given = {"grader.nn": sources_before(name)}
+    return Assignment(name, notebook, cells, metadata, exercises, by_hand, given)
 
 
 def _released_cell(data: dict[str, Any]) -> Cell:
@@ -246,120 +241,3 @@ def _released_cell(data: dict[str, Any]) -> Cell:
     text = source if isinstance(source, str) else "".join(source)
     marks = data["metadata"].get("nbgrader", {})
     return Cell(data["cell_type"], text, marks.get("grade_id", ""), marks)
-
-
-def given_for(name: str) -> dict[str, str]:
-    """`grader.nn` for submissions of a chapter: the answers of the chapters before it."""
-    parts = ["import numpy as np"]
-    for chapter in chapters():
-        if chapter.name == name:
-            break
-        parts += [source_of(e.answer) for e in chapter if e.kind != "quiz"]
-    return {"grader.nn": "\n\n\n".join(parts) + "\n"}
-
-
-def source_of(thing: Any) -> str:
-    """Source of a function or class without its decorators."""
-    source = textwrap.dedent(inspect.getsource(thing))
-    first = ast.parse(source).body[0].lineno
-    return "\n".join(source.splitlines()[first - 1 :]).rstrip()
-
-
-# --- seed and lock -------------------------------------------------------------------------------
-
-
-def class_seed(root: Path, seed: int | str | None = None) -> tuple[int, bool]:
-    """The seed of this grading, and whether it must stay secret.
-
-    Parameters
-    ----------
-    root : Path
-        Course root; its `.grader_seed` is made at first use and kept.
-    seed : int or "public", optional
-        Used instead. "public" is the seed of learners' notebooks: nothing is secret then.
-    """
-    if seed == "public":
-        return PUBLIC_SEED, False
-    if seed is not None:
-        try:
-            number = int(seed)
-        except ValueError:
-            number = -1
-        if number < 0:
-            raise GradeError(f"The seed is a whole number from 0 on, or 'public'; not {seed!r}.")
-        return number, number != PUBLIC_SEED
-    path = root / SEED_FILE
-    if not path.exists():
-        _make_secret(path)
-    try:
-        number = int(path.read_text("ascii"))
-        if number <= PUBLIC_SEED:
-            raise ValueError
-    except (OSError, ValueError):
-        raise GradeError(
-            f"{path} does not hold a seed. Put back the copy of it, or delete it: "
-            "a new one is made then, and the cases of all exercises change."
-        ) from None
-    return number, True
-
-
-def _make_secret(path: Path) -> None:
-    with _told(path):
-        number = secrets.randbits(62) + 1
-        place = path.with_name(f"{path.name}.{os.getpid()}")
-        with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(f"{number}\n")
-        try:
-            os.link(place, path)  # never over one that another run has made meanwhile
-        except FileExistsError:
-            pass
-        finally:
-            os.unlink(place)
-
-
-@contextlib.contextmanager
-def locked(root: Path) -> Iterator[None]:
-    """One grading at a time in a course root.
-
-    Raises
-    ------
-    GradeError
-        If another one is at work.
-    """
-    try:
-        import fcntl
-    except ImportError:  # no such thing on Windows, where nothing is graded either
-        yield
-        return
-    with _told(root / LOCK_FILE):
-        file = open(root / LOCK_FILE, "a+")  # noqa: SIM115
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            who = file.read(20).strip()
-            raise GradeError(
-                f"Another grading is at work in {root} (process {who or 'unknown'}). "
-                "Wait until it has ended."
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
-def _write(path: Path, text: str) -> None:
-    with _told(path):
-        path.write_text(text, "utf-8")
-
-
-@contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as problem:
-        raise GradeError(
-            f"{path} cannot be written ({problem.strerror}). The folder beside the submissions "
-            "holds gradebook and feedback; make it writable, or copy the submissions elsewhere."
-        ) from None

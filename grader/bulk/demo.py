@@ -16,7 +16,8 @@ from typing import Any
 
 from grader.bulk import GradeError
 from grader.bulk.course import package_notebook
-from grader.bulk.demo_kinds import KINDS, OPEN_ANSWER, Draft, Maker, Notebook, cell_of
+from grader.bulk.demo_kinds import KINDS
+from grader.bulk.demo_maker import OPEN_ANSWER, Draft, Maker, Notebook, cell_of
 from grader.exercises import UnknownName, get_chapter
 
 DUE = datetime.datetime(2025, 3, 10, 12, 0)  # UTC; late submissions come after it

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from grader.bulk.course import source_of
+from grader.build import source_of
 from grader.exercise import Exercise, Mistake
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import time
 from collections import Counter
@@ -13,10 +12,11 @@ from pathlib import Path
 
 from grader.bulk import GradeError
 from grader.bulk.autograded import write_autograded
-from grader.bulk.course import Assignment, Course, class_seed, locked, open_course
+from grader.bulk.course import Assignment, Course, open_course
 from grader.bulk.feedback import write_feedback
 from grader.bulk.gradebook import Book
 from grader.bulk.judge import SUBMISSION_SECONDS, Judge, SubmissionResult
+from grader.bulk.rootfiles import class_seed, locked
 from grader.bulk.submissions import Handed, find_submissions
 from grader.report import Feedback
 from grader.sandbox.client import Limits, Sandbox
@@ -166,14 +166,23 @@ def _all_results(
 ) -> list[SubmissionResult]:
     """Results in the order of `found`; whatever stops the run, what was done before is stored."""
     results: list[SubmissionResult] = []
+    batch: list[SubmissionResult] = []
+
+    def store() -> None:
+        late = book.write(batch)
+        results.extend(replace(r, seconds_late=s) for r, s in zip(batch, late, strict=True))
+        batch.clear()
+
     pool = ThreadPoolExecutor(jobs, "grading")
     try:
-        stream = _reported(pool.map(work, found), len(found), progress)
-        while batch := list(itertools.islice(stream, BATCH)):
-            late = book.write(batch)
-            results += [replace(r, seconds_late=s) for r, s in zip(batch, late, strict=True)]
+        for result in _reported(pool.map(work, found), len(found), progress):
+            batch.append(result)
+            if len(batch) == BATCH:
+                store()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        if batch:
+            store()
     return results
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.bulk import GradeError
+from grader.bulk.batch import Batch
 from grader.bulk.course import Assignment, Course
 from grader.bulk.judge import SubmissionResult
 
@@ -161,13 +162,13 @@ class Book:
         list of float
             For each result, the seconds it is late after the gradebook's due date.
         """
-        batch = _Batch()
+        batch = Batch()
         late = [self._add(result, batch) for result in results]
         with _told(self._course):
             batch.store(self._db)
         return late
 
-    def _add(self, result: SubmissionResult, batch: _Batch) -> float:
+    def _add(self, result: SubmissionResult, batch: Batch) -> float:
         from nbgrader.api import new_uuid
 
         shelf = self._shelves[result.assignment]
@@ -199,7 +200,7 @@ class Book:
         result: SubmissionResult,
         shelf: _Shelf,
         notebook: str,
-        batch: _Batch,
+        batch: Batch,
         handed_in_anew: bool,
     ) -> None:
         points = {report.exercise: report.points for report in result.reports}
@@ -220,7 +221,7 @@ class Book:
         shelf: _Shelf,
         key: tuple[str, str],
         auto: float | None,
-        batch: _Batch,
+        batch: Batch,
         handed_in_anew: bool,
     ) -> None:
         from nbgrader.api import new_uuid
@@ -241,7 +242,7 @@ class Book:
         batch.changed_grades.append(row)
 
     def _add_comment(
-        self, shelf: _Shelf, key: tuple[str, str], text: str | None, batch: _Batch
+        self, shelf: _Shelf, key: tuple[str, str], text: str | None, batch: Batch
     ) -> None:
         from nbgrader.api import new_uuid
 
@@ -263,48 +264,6 @@ class Book:
         points = result.points
         penalty = step.plugin_inst.late_submission_penalty(result.student, points, late)
         return None if penalty is None else min(max(float(penalty), 0.0), points)
-
-
-@dataclass
-class _Batch:
-    """Rows to insert and to change, table by table."""
-
-    students: list[dict[str, Any]] = field(default_factory=list)
-    submissions: list[dict[str, Any]] = field(default_factory=list)
-    changed_submissions: list[dict[str, Any]] = field(default_factory=list)
-    notebooks: list[dict[str, Any]] = field(default_factory=list)
-    changed_notebooks: list[dict[str, Any]] = field(default_factory=list)
-    grades: list[dict[str, Any]] = field(default_factory=list)
-    changed_grades: list[dict[str, Any]] = field(default_factory=list)
-    comments: list[dict[str, Any]] = field(default_factory=list)
-    changed_comments: list[dict[str, Any]] = field(default_factory=list)
-
-    def store(self, db: Any) -> None:
-        from nbgrader import api
-        from sqlalchemy import insert, update
-
-        try:
-            for model, rows in (
-                (api.Student, self.students),
-                (api.SubmittedAssignment, self.submissions),
-                (api.SubmittedNotebook, self.notebooks),
-                (api.Grade, self.grades),
-                (api.Comment, self.comments),
-            ):
-                if rows:
-                    db.execute(insert(model), rows)
-            for model, rows in (
-                (api.SubmittedAssignment, self.changed_submissions),
-                (api.SubmittedNotebook, self.changed_notebooks),
-                (api.Grade, self.changed_grades),
-                (api.Comment, self.changed_comments),
-            ):
-                if rows:
-                    db.execute(update(model), rows)
-            db.commit()
-        except BaseException:
-            db.rollback()
-            raise
 
 
 def _rows(assignment: Assignment, notebook_id: str) -> Iterator[Any]:

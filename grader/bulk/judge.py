@@ -23,6 +23,11 @@ from grader.sandbox.client import CellReport, LoadReport, Sandbox, WorkerAttempt
 SUBMISSION_SECONDS = 120.0  # for one whole submission
 MAX_TOLD = 5  # cells that failed, in the reasons
 MAX_DEADLY = 3  # cells that end Python and are left out, one after the other
+_LOST = "this says nothing about your code"  # the sandbox's words when its own process has gone
+
+
+class _Lost(Exception):
+    """A worker was lost for a reason that is not the submission's."""
 
 
 @dataclass(frozen=True)
@@ -98,21 +103,17 @@ class Judge:
         start = time.perf_counter()
         assignment = self._assignments[handed.assignment]
         submission = read_submission(handed, assignment)
-        reasons: tuple[str, ...]
         if submission.problem:
-            reports, reasons = (
-                _all(assignment, "unusable", submission.problem),
-                (submission.problem,),
-            )
+            reports, found = _all(assignment, "unusable", submission.problem), [submission.problem]
         else:
-            reports, reasons = self._checked(submission, assignment)
+            reports, found = self._checked(submission, assignment)
         fault = any(report.outcome == "grader_fault" for report in reports)
         result = SubmissionResult(
             handed.student,
             handed.assignment,
             tuple(replace(report, milliseconds=0.0) for report in reports),
-            (*submission.reasons, *reasons),
-            submission.review or fault or any("ended" in reason for reason in reasons),
+            (*submission.reasons, *found),
+            submission.review or fault or any("left out" in reason for reason in found),
             _answered(submission, assignment),
             submission.timestamp,
             seconds=time.perf_counter() - start,
@@ -121,27 +122,29 @@ class Judge:
 
     def _checked(
         self, submission: Submission, assignment: Assignment
-    ) -> tuple[list[Report], tuple[str, ...]]:
+    ) -> tuple[list[Report], list[str]]:
         try:
-            return self._run(submission, assignment)
+            try:
+                return self._run(submission, assignment)
+            except (_Lost, RuntimeError):  # not the submission's doing: once more
+                return self._run(submission, assignment)
         except Exception as fault:  # ours: a class must not stop for it
             sentence = (
                 f"The grader failed on this submission ({type(fault).__name__}). "
                 "The points are to be given by hand."
             )
-            return _all(assignment, "grader_fault", sentence, "grader_fault"), (sentence,)
+            return _all(assignment, "grader_fault", sentence, "grader_fault"), [sentence]
 
     def _run(
         self, submission: Submission, assignment: Assignment
-    ) -> tuple[list[Report], tuple[str, ...]]:
+    ) -> tuple[list[Report], list[str]]:
         end = time.monotonic() + self._seconds
-        cells = list(submission.code)
-        attempt, reasons = self._open(cells, assignment)
-        source = "\n".join(cells)
+        attempt, reasons = self._open(list(submission.code), assignment)
+        source = "\n".join(submission.code)
         with attempt:
             timed = Timed(attempt, end)
             loaded = attempt.load_report  # a worker that is started anew writes a new one
-            reasons += _failed_cells(loaded)
+            reasons += _failed_cells(loaded, submission)
             reports = []
             for exercise in assignment.exercises:
                 if time.monotonic() >= end:
@@ -149,21 +152,27 @@ class Judge:
                 else:
                     report = check_exercise(exercise, timed, self._seed, self._feedback)
                     report = _with_cell(report, submission.code, loaded)
+                if report.cause is not None and _LOST in report.cause.why:
+                    raise _Lost
                 report = _sane(report, exercise)
                 reports.append(redact(report, source) if self._secret else report)
-        return reports, tuple(reasons)
+        return reports, reasons
 
     def _open(self, cells: list[str], assignment: Assignment) -> tuple[WorkerAttempt, list[str]]:
         """Load the cells; one that ends Python is emptied, and the others are loaded again."""
         reasons: list[str] = []
         while True:
             attempt = self._sandbox.open(cells, given=assignment.given)
-            deadly = next((c for c in attempt.load_report.cells if c.status == "died"), None)
-            if deadly is None or len(reasons) == MAX_DEADLY:
+            died = attempt.load_report.died
+            ran = [cell.number for cell in attempt.load_report.cells if cell.status != "not_run"]
+            if died is None or not ran or len(reasons) == MAX_DEADLY:
                 return attempt, reasons
             attempt.close()
-            reasons.append(f"Code cell {deadly.number} ended Python itself; it was left out.")
-            cells[deadly.number - 1] = ""
+            if died.error is not None and _LOST in died.error.message:
+                raise _Lost
+            what = "did not come to an end" if died.status == "timed_out" else "ended Python itself"
+            reasons.append(f"Code cell {ran[-1]} {what}; it was left out.")
+            cells[ran[-1] - 1] = ""
 
 
 class Timed:
@@ -245,10 +254,16 @@ def _with_cell(report: Report, code: tuple[str, ...], loaded: LoadReport) -> Rep
     return replace(report, outcome=outcome, findings=(finding, *report.findings[1:]))
 
 
-def _failed_cells(loaded: LoadReport) -> list[str]:
+def _failed_cells(loaded: LoadReport, submission: Submission) -> list[str]:
     """A sentence for each cell that failed. Cells run before any check: nothing secret is there."""
+    names = [
+        cell.grade_id.removesuffix("-answer") for cell in submission.cells if cell.kind == "code"
+    ]
     failed = [cell for cell in loaded.cells if cell.status not in ("ok", "died")]
-    told = [f"Code cell {cell.number}: {_what_happened(cell)}" for cell in failed[:MAX_TOLD]]
+    told = []
+    for cell in failed[:MAX_TOLD]:
+        name = f" (`{names[cell.number - 1]}`)" if names[cell.number - 1] else ""
+        told.append(f"Code cell {cell.number}{name}: {_what_happened(cell)}")
     if len(failed) > MAX_TOLD:
         told.append(f"{len(failed) - MAX_TOLD} more code cells did not run.")
     return told

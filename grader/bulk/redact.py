@@ -70,6 +70,8 @@ _OUR_DEATHS = re.compile(
     r"(?:cell \d+ of the submission: )?(?:your code ended Python itself \(exit code \d{1,3}\)"
     r"|Python crashed while your code was running \([\w ]{1,30}\)"
     r"|your code (?:cut|disturbed) the connection to the grader"
+    r"|the value from an earlier call was lost when your code ended Python"
+    r"|the answer of your code could not be read|the submission is too large to be run"
     r"|the submission used up its computing time|still running after its time limit)"
 )
 _OUR_REMARKS = re.compile(

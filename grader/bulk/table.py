@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.bulk.grade import ClassResult
-from grader.bulk.judge import SubmissionResult
 from grader.page import points_text
 
 _COMMON = 3  # mistakes named per exercise
@@ -117,11 +116,3 @@ def _last_line(result: ClassResult) -> str:
     seed = "secret" if result.secret else "public"
     shield = f"; protected by: {', '.join(result.mechanisms)}" if result.mechanisms else ""
     return f"{count} submissions in {result.seconds:.1f} s{each}; {seed} seed{shield}"
-
-
-def points_by_student(results: tuple[SubmissionResult, ...]) -> dict[str, float]:
-    """Points of each student over all assignments."""
-    total: dict[str, float] = {}
-    for one in results:
-        total[one.student] = round(total.get(one.student, 0.0) + one.points, 6)
-    return total

@@ -778,7 +778,7 @@ def softmax_backward_axis_lost(dout, cache):
     return cache * (dout - (dout * cache).sum(axis=-1))
 
 
-# --- debug: a net with three activations, four bugs planted --------------------------------------
+# --- debug: a net with three activations, five bugs planted --------------------------------------
 
 DEBUG_STUB = '''def debug_activation_net(x, y, W1, W2, W3, alpha):
     """Loss of a net with three activations, and its gradients, with five bugs in four lines.
@@ -963,7 +963,7 @@ def drive_without_overflow(stable_sigmoid, x):
     found = []
     for number in x:
         try:
-            with np.errstate(over="raise", invalid="raise", divide="raise"):
+            with np.errstate(all="raise", under="ignore"):
                 found.append(float(np.ravel(stable_sigmoid(np.array([number])))[0]))
         except FloatingPointError:
             found.append(np.nan)
@@ -1864,14 +1864,18 @@ chapter.quiz(
 )
 chapter.quiz(
     "activations_q3",
-    "ReLU of -2 is 0. What does ReLU give at x = 3, and what is its slope there? Answer with a "
-    "tuple (value, slope).",
-    answer=(3, 1),
+    "ReLU of -2 is 0. What does ReLU give at x = 3, and what is its slope there?",
+    choices={
+        "a": "value 3, slope 1",
+        "b": "value 3, slope 3",
+        "c": "value 1, slope 1",
+        "d": "value 3, slope 0",
+    },
+    answer="a",
     wrong={
-        (3, 3): "The value is x, the slope of x is 1: a larger x does not make it steeper.",
-        (1, 1): "The slope is right; the value is x itself.",
-        (3, 0): "0 is the slope on the negative side.",
-        (1, 3): "Value and slope are exchanged, and the slope of x is 1.",
+        "b": "The value is x, and the slope of x is 1: a larger x does not make it steeper.",
+        "c": "The slope is right. The value is x itself; 1 is the mask.",
+        "d": "0 is the slope on the negative side.",
     },
     explanation="Where x is positive, ReLU is x: value 3, slope 1. Texts that print |x| for the "
     "value or x for the slope have both been seen.",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from grader.attempt import LocalAttempt
 from grader.limits import TimeUp, time_limit
 
+ROOT = Path(__file__).resolve().parents[2]
 ENDLESS = {
     "plain loop": "while True: pass",
     "sleep": "import time; time.sleep(30)",
@@ -60,6 +64,9 @@ def again(n=0):
 again()""",
 }
 
+# A sleep ends when it ends; the stubborn ones would keep a thread busy for all later tests.
+IN_A_THREAD = [k for k in ENDLESS if k not in ("sleep", "suppress", "recursion with bare except")]
+
 
 def timed(body: str, seconds: float = 0.15):
     source = "def f():\n" + "\n".join(f"    {line}" for line in body.strip().splitlines())
@@ -79,7 +86,7 @@ def test_code_without_an_end_is_ended_near_its_limit(kind):
     assert 0.1 < seconds < 3
 
 
-@pytest.mark.parametrize("kind", [k for k in ENDLESS if k != "sleep" and "recursion" not in k])
+@pytest.mark.parametrize("kind", IN_A_THREAD)
 def test_outside_of_the_main_thread_it_is_ended_too(kind):
     found = []
     thread = threading.Thread(target=lambda: found.append(timed(ENDLESS[kind])), daemon=True)
@@ -87,6 +94,20 @@ def test_outside_of_the_main_thread_it_is_ended_too(kind):
     thread.join(10)
     assert found, "the thread is still running"
     assert found[0][0].status == "timed_out"
+
+
+@pytest.mark.xfail(strict=True, reason="off the main thread, 10 ms between two tries are too many")
+def test_outside_of_the_main_thread_even_suppress_is_ended():
+    code = (
+        "import contextlib, threading\nfrom grader.attempt import LocalAttempt\n"
+        "def f():\n"
+        "    while True:\n"
+        "        with contextlib.suppress(BaseException):\n"
+        "            while True: pass\n"
+        "t = threading.Thread(target=lambda: LocalAttempt({'f': f}).call('f', seconds=0.1))\n"
+        "t.start(); t.join()"
+    )
+    subprocess.run([sys.executable, "-c", code], timeout=4, check=True, cwd=ROOT)
 
 
 def test_the_kernel_goes_on_after_a_time_out():

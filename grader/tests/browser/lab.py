@@ -255,13 +255,14 @@ class Notebook:
         cells = enumerate(self.cells())
         return [n for n, c in cells if c["kind"] == "code" and c["source"] and not c["count"]]
 
-    def place(self, name: str) -> int:
-        """Number of the cell with this grade id, or else of the first one with this source."""
-        cells = self.cells()
-        for number, cell in enumerate(cells):
-            if cell["meta"].get("nbgrader", {}).get("grade_id") == name:
+    def place(self, name: str | int) -> int:
+        """Number of the code cell with this grade id, or else with exactly this source."""
+        if isinstance(name, int):
+            return name
+        for number, cell in enumerate(self.cells()):
+            if name in (cell["meta"].get("nbgrader", {}).get("grade_id"), cell["source"]):
                 return number
-        return next(n for n, c in enumerate(cells) if name in c["source"])
+        raise LookupError(f"no cell is called {name!r}")
 
     def cell(self, number: int) -> Locator:
         """The cell on the page, scrolled to."""
@@ -275,7 +276,7 @@ class Notebook:
         found.scroll_into_view_if_needed()
         return found
 
-    def output(self, name: str) -> Locator:
+    def output(self, name: str | int) -> Locator:
         """What stands under the cell of this name."""
         return self.cell(self.place(name)).locator(".jp-Cell-outputWrapper")
 
@@ -312,26 +313,19 @@ class Notebook:
         shown = self.cells()[self.place(name)]["source"]
         assert shown == source, f"the editor holds {shown!r}"
 
-    def run(self, name: str) -> Locator:
+    def run(self, name: str | int) -> Locator:
         """Run the cell and wait for its end; returns its output."""
         number = self.place(name)
-        before = self.cells()[number]["count"]
+        model = f"[...window.jupyterapp.shell.currentWidget.content.model.cells][{number}]"
+        self.page.evaluate(f"() => {{ {model}.executionCount = null; }}")
         self.cell(number).locator(".cm-content").click()
         self.page.keyboard.press("Control+Enter")
-        self.page.wait_for_function(
-            """([number, before]) => {
-                 const cells = [...window.jupyterapp.shell.currentWidget.content.model.cells];
-                 const count = cells[number].executionCount;
-                 return count !== null && count !== before;
-               }""",
-            arg=[number, before],
-            polling=100,
-        )
+        self.page.wait_for_function(f"() => {model}.executionCount !== null", polling=100)
         self.wait()
         return self.output(name)
 
-    def add(self, source: str) -> str:
-        """A new cell at the end, with this source; returns the source, which is its name."""
+    def add(self, source: str) -> int:
+        """A new cell at the end, with this source; returns its number."""
         self.page.evaluate(
             """source => {
                  const shared = window.jupyterapp.shell.currentWidget.content.model.sharedModel;
@@ -339,7 +333,7 @@ class Notebook:
                }""",
             source,
         )
-        return source
+        return len(self.cells()) - 1
 
     def restart(self) -> None:
         """A new kernel for the same notebook."""
@@ -352,7 +346,7 @@ class Notebook:
         """ "light" or "dark"."""
         self.command("apputils:change-theme", theme=f"JupyterLab {name.capitalize()}")
         light = "true" if name == "light" else "false"
-        self.page.locator(f"body[data-jp-theme-light='{light}']").wait_for()
+        self.page.locator(f"body[data-jp-theme-light='{light}']").wait_for(state="attached")
         self.page.wait_for_timeout(300)  # the style sheet is exchanged
 
     def broken_images(self) -> list[str]:
