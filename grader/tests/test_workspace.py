@@ -107,17 +107,29 @@ def test_a_folder_that_is_no_working_copy_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_exercise_whose_notebook_is_missing_or_damaged_says_what_helps(copy):
-    path = copy.folder / NOTEBOOK
-    for content in ("", "{", "[]", "null", '{"cells": [3]}'):
-        path.write_text(content)
-        try:
-            copy.reset("sigmoid_forward")
-        except WorkspaceError as problem:
-            assert "`grader reset 02_backprop_exercises` restores" in str(problem)
-        except (AttributeError, TypeError):
-            pytest.xfail(f"a notebook of {content!r} is not told from a damaged one")
-    path.unlink()
+OTHER_JSON = pytest.mark.xfail(
+    strict=True, raises=(AttributeError, TypeError), reason="JSON of another form is not looked at"
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        pytest.param("[]", marks=OTHER_JSON),
+        pytest.param("null", marks=OTHER_JSON),
+        pytest.param('{"cells": [3]}', marks=OTHER_JSON),
+    ],
+)
+def test_an_exercise_in_a_damaged_notebook_says_what_helps(copy, content):
+    (copy.folder / NOTEBOOK).write_text(content)
+    with pytest.raises(WorkspaceError, match="`grader reset 02_backprop_exercises` restores"):
+        copy.reset("sigmoid_forward")
+
+
+def test_an_exercise_whose_notebook_is_missing_says_what_helps(copy):
+    (copy.folder / NOTEBOOK).unlink()
     with pytest.raises(WorkspaceError, match="is missing; `grader reset 02_backprop_exercises`"):
         copy.reset("sigmoid_forward")
 
@@ -125,7 +137,9 @@ def test_an_exercise_whose_notebook_is_missing_or_damaged_says_what_helps(copy):
 def test_an_exercise_whose_cell_is_gone_says_what_helps(copy):
     path = copy.folder / NOTEBOOK
     path.write_text(json.dumps({"cells": []}))
-    with pytest.raises(WorkspaceError, match="cell of sigmoid_forward is gone.*restores the whole"):
+    with pytest.raises(
+        WorkspaceError, match=r"cell of sigmoid_forward is gone.*restores the whole"
+    ):
         copy.reset("sigmoid_forward")
 
 

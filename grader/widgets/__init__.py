@@ -5,6 +5,10 @@ from importlib import import_module
 _WHERE = {
     "explore_step_size": "numerics",
     "explore_broadcasting": "broadcasting",
+    "explore_neuron": "neurons",
+    "explore_hidden_lines": "neurons",
+    "explore_bends": "neurons",
+    "train_two_layer": "neurons",
     "explore_graph": "graph",
     "explore_two_layer": "backprop",
     "explore_activation": "activations",

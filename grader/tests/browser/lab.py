@@ -199,7 +199,13 @@ class Browser:
 
 
 @contextlib.contextmanager
-def browser(play: Playwright, executable: str, profile: Path) -> Iterator[Browser]:
+def browser(
+    play: Playwright,
+    executable: str,
+    profile: Path,
+    size: tuple[int, int] = (1280, 1000),
+    scale=1.0,
+) -> Iterator[Browser]:
     """Chromium without a window, with an empty profile and no way out of this machine."""
     context = play.chromium.launch_persistent_context(
         str(profile),
@@ -207,7 +213,8 @@ def browser(play: Playwright, executable: str, profile: Path) -> Iterator[Browse
         headless=True,
         chromium_sandbox=False,  # containers and root have none
         args=CHROMIUM_FLAGS,
-        viewport={"width": 1280, "height": 1000},
+        viewport={"width": size[0], "height": size[1]},
+        device_scale_factor=scale,
     )
     context.set_default_timeout(1e3 * SECONDS)
     found = Browser(context)

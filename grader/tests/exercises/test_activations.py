@@ -294,6 +294,14 @@ def test_any_right_relu_passes(forward, backward):
         assert report.passed, report.comment()
 
 
+def test_an_integer_zero_that_sets_the_type_of_the_result_is_found():
+    def relu_forward(x):
+        return np.vectorize(lambda v: max(0, v))(x), x  # the first entry decides: integers
+
+    for seed in range(20):
+        assert not judged(seed, relu_forward=relu_forward).passed
+
+
 @pytest.mark.parametrize("at_zero", [0.0, 0.5, 1.0])
 def test_the_slope_of_relu_at_zero_is_never_judged(at_zero):
     def relu_backward(dout, x):
@@ -388,6 +396,12 @@ def softmax_along_axis(x):
     return p, p
 
 
+def softmax_in_single_precision(x):
+    e = np.exp(x.astype(np.float32) - x.astype(np.float32).max(axis=-1, keepdims=True))
+    p = e / e.sum(axis=-1, keepdims=True)
+    return p, p
+
+
 def back_by_loop(dout, cache):
     p = cache["p"].reshape(-1, cache["p"].shape[-1])
     rows = dout.reshape(p.shape)
@@ -437,6 +451,7 @@ SOFTMAXES = [
     (softmax_einsum, back_by_tensordot),
     (softmax_with_epsilon, back_from_object),
     (softmax_along_axis, back_by_matmul),
+    (softmax_in_single_precision, back_by_matmul),
 ]
 
 
