@@ -1315,7 +1315,7 @@ chapter.quiz(
     choices={
         "a": "the product skips multiplications by small weights",
         "b": "the product approximates; the loops are exact",
-        "c": "nothing but rounding in the last digits, and speed, often by a factor of hundreds",
+        "c": "nothing but rounding in the last digits, and speed, by a factor of hundreds or more",
         "d": "the product needs the batch to be square",
     },
     answer="c",

@@ -39,7 +39,12 @@ def take(notebook: Notebook, name: str, first: Locator, last: Locator, left: int
              document.activeElement.blur();
            }"""
     )
-    first.evaluate("element => element.scrollIntoView({block: 'start'})")
+    first.evaluate(
+        """element => {
+             element.scrollIntoView({block: "start"});
+             element.closest(".jp-WindowedPanel-outer").scrollTop -= 40;  // below the toolbar
+           }"""
+    )
     page.wait_for_timeout(1000)  # pictures of the kernel arrive, hover and focus fade
     top, bottom = first.bounding_box(), last.bounding_box()
     assert top and bottom
@@ -78,13 +83,13 @@ def lesson(notebook: Notebook) -> None:
     notebook.wait()
     before = notebook.cell(notebook.place("explore_two_layer()") - 1)
     text = before.locator(".jp-RenderedMarkdown")
-    take(notebook, "lesson", text, figure.locator(".nn-caption"), 46, 960)
+    take(notebook, "lesson", text, figure.locator(".nn-caption"), 58, 960)
 
     zoo = notebook.output("visit_bug_zoo()")
     zoo.get_by_role("button", name="Train").click()
     zoo.locator(".nn-reading").filter(has_text="your bet was").wait_for()
     explorer = zoo.locator(".jp-OutputArea-output").first
-    take(notebook, "zoo", explorer, explorer, 8, 930)
+    take(notebook, "zoo", explorer, explorer, 8, 916)
 
 
 def main() -> None:
