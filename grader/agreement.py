@@ -192,6 +192,9 @@ def kind_of(value: Any) -> str:
 
 
 def brief(value: Any) -> str:
+    """A value in one short line; what is none of ours to print, in words."""
+    if isinstance(value, Opaque):
+        return kind_of(value)
     text = repr(value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value)
     return text if len(text) <= 60 else text[:57] + "..."
 

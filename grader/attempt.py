@@ -164,7 +164,7 @@ class LocalAttempt:
         with quiet(printed) as caught:
             try:
                 with time_limit(seconds) as clock:
-                    value = thunk()
+                    value = self._take(thunk(), keep)
             except TimeUp:
                 status = "timed_out"
             except NotImplementedError as problem:
@@ -173,8 +173,6 @@ class LocalAttempt:
                 raise  # the learner pressed stop
             except BaseException as problem:  # SystemExit too: the kernel must survive
                 status, error = "raised", describe(problem)
-        if status == "returned":
-            value = self._take(value, keep)
         return Call(status, value, error, printed.text(), _distinct(caught), clock.elapsed)
 
     def _take(self, value: Any, keep: int | None) -> Any:
@@ -211,18 +209,22 @@ def _plain(value: Any, depth: int, budget: list[int]) -> Any:
     budget[0] -= 1
     if budget[0] < 0:
         raise _TooMany
+    if kind is int and value.bit_length() > 1000:
+        return Opaque("an integer too large for a float")
     if value is None or kind in (bool, int, float, complex, str):
         return value
     if depth > 6:
         return Opaque("a deeply nested value")
-    if isinstance(value, (np.ndarray, np.generic)):
+    if issubclass(kind, (np.ndarray, np.generic)):
         array = np.asarray(value).view(np.ndarray)
         if array.dtype.kind not in "biufcU":
             return Opaque(f"an array of {array.dtype}")
         if array.nbytes > MAX_BYTES:
             return Opaque(f"an array of {array.nbytes // 2**20} MB")
         return np.array(array, copy=True, order="C")
-    if kind in (tuple, list) or isinstance(value, tuple):
+    if kind is list or issubclass(kind, tuple):
+        if kind is not list:
+            value = tuple.__getitem__(value, slice(None))  # without methods of a subclass
         if len(value) > MAX_ITEMS:
             return Opaque(f"a {kind.__name__} of {len(value)} items")
         items = [_plain(item, depth + 1, budget) for item in value]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.build import BEGIN, END, build_text, source_of, to_bytes
-from grader.exercises import UnknownName, chapters, get
+from grader.exercise import Exercise
+from grader.exercises import UnknownName, all_exercises, chapters
 from grader.proof import prove
 
 
@@ -142,6 +143,7 @@ def find_course(start: Path | None = None) -> Course:
 def leaks(path: Path) -> list[str]:
     """What a learner's notebook must not hold: answers, markers, outputs."""
     notebook = json.loads(path.read_text("utf-8"))
+    asked = _asked(notebook)
     shown = f"{path.parent.name}/{path.name}"
     found = []
     for number, cell in enumerate(notebook["cells"], 1):
@@ -152,25 +154,35 @@ def leaks(path: Path) -> list[str]:
             if cell["outputs"] or cell["execution_count"] is not None:
                 found.append(f"{shown}: cell {number} holds an output")
             if path.stem.endswith("_exercises"):
-                found += [f"{shown}: cell {number} {what}" for what in _answers_in(cell, source)]
+                found += [f"{shown}: cell {number} {what}" for what in _answers_in(source, asked)]
     return found
 
 
-def _answers_in(cell: dict, source: str) -> list[str]:
-    """Is an answer's syntax tree in a cell that the learner is to fill in?"""
-    name = cell["metadata"].get("nbgrader", {}).get("grade_id", "").removesuffix("-answer")
-    if not cell["metadata"].get("nbgrader", {}).get("solution"):
-        return []
+def _asked(notebook: dict) -> list[Exercise]:
+    """The exercises that the notebook asks for."""
+    marks = [cell["metadata"].get("nbgrader", {}) for cell in notebook["cells"]]
+    names = {mark.get("grade_id", "").removesuffix("-answer") for mark in marks}
+    return [exercise for exercise in all_exercises() if exercise.name in names]
+
+
+def _answers_in(source: str, asked: list[Exercise]) -> list[str]:
+    """Answers whose statements all stand in a cell, whatever they are called there."""
     try:
-        exercise = get(name)
         tree = ast.parse(source)
-    except (UnknownName, SyntaxError):
+    except SyntaxError:
         return []
-    if exercise.kind == "quiz":
-        return ["holds the quiz answer"] if "None" not in source else []
-    answer = _body(ast.parse(source_of(exercise.answer)))
     written = set(_body(tree))
-    return ["holds the answer"] if answer and all(line in written for line in answer) else []
+    found = []
+    for exercise in asked:
+        if exercise.kind == "quiz":
+            given = f"{exercise.name} = {exercise.answer!r}"
+            held = any(line.strip() == given for line in source.splitlines())
+        else:
+            answer = _body(ast.parse(source_of(exercise.answer)))
+            held = bool(answer) and all(line in written for line in answer)
+        if held:
+            found.append(f"holds the answer of {exercise.name}")
+    return found
 
 
 def _body(tree: ast.AST) -> list[str]:

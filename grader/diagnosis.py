@@ -135,41 +135,34 @@ def _outcome(exercise: Exercise, mistake: Mistake, item: Prepared) -> tuple:
 
 def _structure(exercise: Exercise, part: str, trials: list) -> str:
     """What all failing cases have in common, as a hypothesis; "" when nothing stands out."""
-    said = None
-    for trial in trials:
-        if part not in trial.results or trial.prepared.property is not None:
-            continue
+    mine = [t for t in trials if part in t.results and t.prepared.property is None]
+    failed = [t for t in mine if isinstance(t.results[part], Disagreement)]
+    pairs = []
+    for trial in failed:
         expected, got = trial.prepared.expected[part], trial.got.get(part)
-        if not isinstance(trial.results[part], Disagreement):
-            continue
-        if not (_numeric(expected) and isinstance(got, (np.ndarray, float, int))):
+        if not (_numeric(expected) and _numeric(got)):
             return ""
-        found = set(_explanations(np.asarray(got, float), np.asarray(expected, float), trial))
-        said = found if said is None else said & found
-        if not said:
-            return ""
-    right_somewhere = any(isinstance(t.results.get(part), Agreement) for t in trials)
-    if said and len(said) == 1:
+        pairs.append((np.asarray(got, float), np.asarray(expected, float)))
+    if not pairs:
+        return ""
+    if factor := _common_factor(pairs, [_dimensions(t) for t in failed]):
+        return f"It looks like the right values times {factor}."
+    said = set.intersection(*(set(_explanations(*pair)) for pair in pairs))
+    if len(said) == 1:
         return said.pop()
-    if right_somewhere and not said:
+    if not said and len(failed) < len(mine):
         return "It is right for some inputs and wrong for others."
     return ""
 
 
-def _explanations(got: np.ndarray, expected: np.ndarray, trial: Any) -> list[str]:
-    """Every simple relation between the two arrays."""
+def _explanations(got: np.ndarray, expected: np.ndarray) -> list[str]:
+    """Every simple relation between the two arrays, besides a factor."""
     if not np.isfinite(got).all() or not np.isfinite(expected).all():
         return []
     if got.shape != expected.shape:
         return _shapes(got, expected)
     if not got.any():
         return ["All entries are zero."]
-    factor = _factor(got, expected)
-    if factor is not None:
-        return [
-            f"It looks like the right values times {name}."
-            for name in _named_factor(factor, _dimensions(trial))
-        ]
     if got.ndim == 2 and got.shape[0] == got.shape[1] and _close(got.T, expected):
         return ["It looks like the right values, transposed."]
     if expected.size > 1 and _close(got - expected, np.full_like(got, (got - expected).mean())):
@@ -191,21 +184,44 @@ def _shapes(got: np.ndarray, expected: np.ndarray) -> list[str]:
     return []
 
 
+_FIXED = {"-1": -1.0, "2": 2.0, "1/2": 0.5, "-2": -2.0, "-1/2": -0.5}
+
+
+def _common_factor(pairs: list[tuple], sizes: list[dict[str, int]]) -> str:
+    """The one name of a factor between all pairs: a size such as 1/N, or a number; else ""."""
+    factors = []
+    for got, expected in pairs:
+        factor = _factor(got, expected)
+        if factor is None:
+            return ""
+        factors.append(factor)
+    names = set.intersection(*map(_size_names, factors, sizes))
+    first = factors[0]
+    constant = all(abs(f - first) <= CLOSE * abs(first) for f in factors)
+    fixed = [name for name, value in _FIXED.items() if abs(value - first) <= CLOSE * abs(first)]
+    if len(names) == 1 and not (constant and fixed):
+        return names.pop()
+    if names and fixed or not constant:
+        return ""
+    return fixed[0] if fixed else f"{first:.4g}"
+
+
 def _factor(got: np.ndarray, expected: np.ndarray) -> float | None:
+    if got.shape != expected.shape or not np.isfinite(got).all() or expected.size < 2:
+        return None
     square = float((expected * expected).sum())
-    if square == 0 or expected.size < 2:
+    if square == 0 or not np.isfinite(square):
         return None
     factor = float((got * expected).sum()) / square
     return factor if factor and _close(got, factor * expected) else None
 
 
-def _named_factor(factor: float, sizes: dict[str, int]) -> list[str]:
-    """Names of a constant factor; several if several fit."""
-    table = {"-1": -1.0, "2": 2.0, "1/2": 0.5, "-2": -2.0, "-1/2": -0.5}
+def _size_names(factor: float, sizes: dict[str, int]) -> set[str]:
+    """Names such as 1/N of a factor."""
+    table: dict[str, float] = {}
     for name, size in sizes.items():
         table |= {name: size, f"1/{name}": 1 / size, f"-{name}": -size, f"-1/{name}": -1 / size}
-    fits = [name for name, value in table.items() if abs(value - factor) <= CLOSE * abs(factor)]
-    return fits or [f"{factor:.4g}"]
+    return {name for name, value in table.items() if abs(value - factor) <= CLOSE * abs(factor)}
 
 
 def _dimensions(trial: Any) -> dict[str, int]:
@@ -213,7 +229,7 @@ def _dimensions(trial: Any) -> dict[str, int]:
     for value in trial.prepared.case.args:
         if isinstance(value, np.ndarray) and value.ndim:
             n = value.shape[0]
-            return {f"N ({n})": n} | ({f"D ({value.size // n})": value.size // n} if n else {})
+            return {"N": n} | ({"D": value.size // n} if n else {})
     return {}
 
 

@@ -229,6 +229,8 @@ class Chapter:
 
         def declare(function: Callable) -> Callable:
             known = self._draft(answer).properties
+            if key in self._draft(answer).parts:
+                raise ExerciseError(f"{_name(answer)} has two parts called {key!r}; rename one")
             more = Property(key, message, _as_cases(function), accept)
             self._change(answer, properties=(*known, more))
             return function

@@ -81,13 +81,17 @@ def compare(got: Any, expected: Any, name: str = "value") -> Note:
     name : str
         What to call it in the sentence.
     """
-    right = np.asarray(expected)
-    result = agree(plain(got), right, 1e-9 * max(size_of(right), 1e-300))
+    right = plain(expected)
+    try:
+        limit = 1e-9 * max(size_of(right), 1e-300)
+    except (TypeError, ValueError):
+        limit = 1e-9
+    result = agree(plain(got), right, limit)
     if isinstance(result, Agreement):
-        exact = np.array_equal(np.asarray(got), right)
+        exact = repr(plain(got)) == repr(right)
         return Note(f"`{name}`: {'exactly' if exact else 'numerically'} equal.")
-    message = result.message.replace("{part}", f"`{name}`")
-    return Note(f"{message} {result.where}".strip())
+    where = f" In it, {result.where}." if result.where else ""
+    return Note(result.message.replace("{part}", f"`{name}`") + where)
 
 
 def _find(what: Any, namespace: dict[str, Any]) -> tuple[Exercise, dict[str, Any]]:

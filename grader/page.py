@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from grader.agreement import kind_of
+from grader.attempt import Opaque
 from grader.report import WORDS, Evidence, Finding, Report
 
 SIGNS = {"passed": "✓", "skipped": "–", "not_attempted": "○"}
@@ -232,17 +233,17 @@ def brief(value: Any, room: int = 70) -> str:
         )
         line = re.sub(r"\s+", " ", inner)
         return line if len(line) <= room else str(array.shape)
-    shown = repr(value)
+    shown = kind_of(value) if isinstance(value, Opaque) else repr(value)
     return shown if len(shown) <= room else kind_of(value)
 
 
-def number(value: Any) -> str:
+def number(value: Any, digits: int = 4) -> str:
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
     if isinstance(value, (int, np.integer)):
         return str(int(value))
     value = float(value)
-    return f"{value:.4g}".replace("-", "−") if value == value else "nan"
+    return f"{value:.{digits}g}".replace("-", "−") if value == value else "nan"
 
 
 def _is_array(value: Any) -> bool:
@@ -258,8 +259,10 @@ def _shape(value: Any) -> str:
 def _step(finding: Finding) -> str:
     if finding.outcome == "wrong" and finding.evidence is not None and finding.part:
         got, expected = finding.evidence.got, finding.evidence.expected
-        if _shape(got) != _shape(expected):
-            found, wanted = _shape(got) or kind_of(got), _shape(expected) or "a number"
+        if not (_is_array(got) and _is_array(expected)):
+            return finding.message
+        if np.shape(got) != np.shape(expected):
+            found, wanted = _shape(got) or "()", _shape(expected) or "()"
             return f"`{finding.part}` has shape {found}, expected {wanted}"
         return f"`{finding.part}`: {finding.evidence.where or finding.message}"
     return finding.message
@@ -274,9 +277,12 @@ def points_text(value: float) -> str:
 
 
 def _afterword(report: Report) -> str:
-    from grader.exercises import get
+    from grader.exercises import UnknownName, get
 
-    exercise = get(report.exercise)
+    try:
+        exercise = get(report.exercise)
+    except UnknownName:  # renamed since
+        return ""
     if exercise.kind == "quiz":
         return exercise.explanation
     thought = f" Worth a thought: {exercise.afterthought}" if exercise.afterthought else ""

@@ -38,6 +38,7 @@ class Store:
 
     def record(self, name: str, outcome: str, points: float, source: str = "") -> None:
         """Note a check; the best points stay, and the source of a pass is kept for lessons."""
+        self._data = self._read() if self.kept else self._data  # another kernel may have written
         old = self.entry(name)
         new = {**old, "tries": old.get("tries", 0) + 1, "last": outcome}
         new["points"] = max(points, old.get("points", 0.0))
@@ -50,6 +51,7 @@ class Store:
 
     def next_hint(self, name: str, count: int) -> int:
         """Number of the hint to show now, from 1; asking again gives the next, up to the last."""
+        self._data = self._read() if self.kept else self._data
         old = self.entry(name)
         step = min(old.get("hints", 0) + 1, count)
         self._data[name] = {**old, "hints": step}
@@ -66,7 +68,7 @@ class Store:
         path = self.folder / FILE
         try:
             data = json.loads(path.read_text("utf-8"))
-            return {k: v for k, v in data.items() if isinstance(v, dict)}
+            return {k: _sound(v) for k, v in data.items() if isinstance(v, dict)}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, AttributeError):
@@ -80,6 +82,14 @@ class Store:
     def _write(self) -> None:
         if self.folder is not None:
             _replace(self.folder / FILE, json.dumps(self._data, indent=1, sort_keys=True))
+
+
+_KINDS = {"tries": int, "hints": int, "points": (int, float), "last": str, "passed": bool}
+
+
+def _sound(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry without fields of the wrong type: the file may have been edited by hand."""
+    return {k: v for k, v in entry.items() if k in _KINDS and isinstance(v, _KINDS[k])}
 
 
 def find_folder(start: Path) -> Path | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from grader import words
 from grader.agreement import Agreement, Disagreement, agree, kind_of
-from grader.attempt import Attempt, Call
+from grader.attempt import Attempt, Call, Opaque
 from grader.exercise import Exercise
 from grader.expected import Prepared, by_part, forward_of, run_answer
 from grader.report import Finding
@@ -165,7 +165,9 @@ def _split(exercise: Exercise, trial: Trial) -> dict[str, Any] | None:
 
 def _judge_quiz(exercise: Exercise, trial: Trial) -> Trial:
     got = trial.call.value
-    if got is None or got == "" or got is Ellipsis:
+    if isinstance(got, np.ndarray):
+        got = got.tolist()  # np.float64(20) is 20, np.array([10, 4]) is [10, 4]
+    if got is None or got == Opaque("ellipsis") or (isinstance(got, str) and not got):
         trial.problem = words.not_attempted(exercise, f"`{exercise.name}` is still None.")
         return trial
     if isinstance(exercise.answer, str) and isinstance(got, str):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from grader.agreement import brief
 from grader.attempt import Call
 from grader.exercise import Exercise, Property
 from grader.expected import Prepared, inputs_by_name
@@ -97,10 +98,7 @@ def holds(item: Property) -> str:
 
 
 def wrong_answer(got: object) -> str:
-    shown = got if isinstance(got, str) else repr(got)
-    return (
-        f"The answer {shown!r} is not right." if isinstance(got, str) else f"{shown} is not right."
-    )
+    return f"The answer {brief(got)} is not right."
 
 
 def _finding(

@@ -34,6 +34,14 @@ class Workspace:
 
     def fill(self) -> list[Path]:
         """Copy every notebook that is not there yet; what is there stays as it is."""
+        try:
+            return self._fill()
+        except OSError as problem:
+            raise WorkspaceError(
+                f"The working copy {self.folder} cannot be written: {problem.strerror}."
+            ) from None
+
+    def _fill(self) -> list[Path]:
         made = []
         for source in sorted(released().rglob("*.ipynb")):
             target = self.folder / source.relative_to(released())
@@ -101,6 +109,8 @@ class Workspace:
         folder.mkdir(parents=True, exist_ok=True)
         stamp = time.strftime("%Y%m%d-%H%M%S")
         backup = folder / f"{path.stem}.{stamp}.ipynb"
+        while backup.exists():
+            backup = backup.with_name(f"{backup.stem}+.ipynb")
         if path.exists():
             shutil.copyfile(path, backup)
         return backup
@@ -125,8 +135,11 @@ def default_folder() -> Path:
 
 def _read(path: Path) -> dict:
     try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        notebook = json.loads(path.read_text("utf-8"))
+        if not all(isinstance(cell, dict) for cell in notebook["cells"]):
+            raise ValueError
+        return notebook
+    except (OSError, ValueError, TypeError, KeyError):
         raise WorkspaceError(
             f"{path.name} cannot be read; `grader reset {path.stem}` restores it."
         ) from None

@@ -1835,16 +1835,16 @@ chapter.quiz(
     "Ten linear layers are stacked with nothing between them. What can they compute that one "
     "linear layer can not?",
     choices={
-        "a": "nothing: their product is one linear layer",
+        "a": "functions of more inputs",
         "b": "any curve, given enough units",
         "c": "curves with up to ten bends",
-        "d": "functions of more inputs",
+        "d": "nothing: their product is one linear layer",
     },
-    answer="a",
+    answer="d",
     wrong={
+        "a": "The number of inputs is the number of rows of the first matrix.",
         "b": "That needs a bend. A product of matrices is a matrix.",
         "c": "A bend comes from an activation; ten layers without one have none.",
-        "d": "The number of inputs is the number of rows of the first matrix.",
     },
     explanation="x W1 W2 ... W10 = x (W1 W2 ... W10). An activation between the layers prevents "
     "the collapse: that is its first task.",
@@ -1853,15 +1853,15 @@ chapter.quiz(
     "activations_q2",
     "Which row gives the output ranges right?",
     choices={
-        "a": "sigmoid (0, 1); tanh (-1, 1); ReLU from 0 up; leaky ReLU all numbers",
+        "a": "sigmoid (0, 1); tanh (-1, 1); ReLU all numbers; leaky ReLU from 0 up",
         "b": "sigmoid (-1, 1); tanh (0, 1); ReLU from 0 up; leaky ReLU from 0 up",
-        "c": "sigmoid (0, 1); tanh (-1, 1); ReLU all numbers; leaky ReLU from 0 up",
+        "c": "sigmoid (0, 1); tanh (-1, 1); ReLU from 0 up; leaky ReLU all numbers",
         "d": "sigmoid (0, 1); tanh (0, 1); ReLU (0, 1); leaky ReLU (-1, 1)",
     },
-    answer="a",
+    answer="c",
     wrong={
+        "a": "ReLU never goes below 0; leaky ReLU does.",
         "b": "Sigmoid and tanh are exchanged, and leaky ReLU has a negative side.",
-        "c": "ReLU never goes below 0; leaky ReLU does.",
         "d": "tanh goes below 0, and ReLU has no ceiling.",
     },
     explanation="The ends 0, 1 and -1 are never reached (the intervals are open), only rounded to "
@@ -1871,14 +1871,14 @@ chapter.quiz(
     "activations_q3",
     "ReLU of -2 is 0. What does ReLU give at x = 3, and what is its slope there?",
     choices={
-        "a": "value 3, slope 1",
-        "b": "value 3, slope 3",
+        "a": "value 3, slope 3",
+        "b": "value 3, slope 1",
         "c": "value 1, slope 1",
         "d": "value 3, slope 0",
     },
-    answer="a",
+    answer="b",
     wrong={
-        "b": "The value is x, and the slope of x is 1: a larger x does not make it steeper.",
+        "a": "The value is x, and the slope of x is 1: a larger x does not make it steeper.",
         "c": "The slope is right. The value is x itself; 1 is the mask.",
         "d": "0 is the slope on the negative side.",
     },

@@ -9,6 +9,8 @@ import contourpy
 import numpy as np
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.path import Path
 
 from . import learner, style
@@ -454,6 +456,128 @@ def explore_bends(
         "trained net would also move its bends. On the right each share is drawn around its mean."
     )
     return explorer(picture, move, controls, predict, caption, still={"units": 8})
+
+
+# --- still pictures ----------------------------------------------------------------------------
+
+
+def draw_neuron() -> Figure:
+    """One neuron as a picture: inputs, weights, sum, activation."""
+    with style.rc():
+        figure, (ax,) = style.subplots(size=(8.6, 2.7))
+        ax.axis("off")
+        ax.set(xlim=(0, 8.6), ylim=(0, 2.7), aspect="equal")
+        arrow = {"arrowstyle": "-|>", "color": style.GREY, "shrinkA": 14, "shrinkB": 17}
+        word = {"ha": "center", "va": "center"}
+        for y, k in ((2.2, "1"), (1.35, "2"), (0.5, "3")):
+            ax.annotate("", (3.3, 1.35), (1.0, y), arrowprops=arrow)
+            ax.text(1.0, y, f"$x_{k}$", **word, bbox={"boxstyle": "circle", "fc": "white"})
+            at = 2.05, y + (1.35 - y) * 0.42
+            ax.text(*at, f"$w_{k}$", **word, color=style.BLUE, backgroundcolor="white")
+        ax.annotate("", (3.3, 1.35), (3.3, 2.4), arrowprops={**arrow, "shrinkA": 9})
+        ax.text(3.3, 2.5, "$b$", **word, color=style.BLUE)
+        ax.text(
+            3.3,
+            1.35,
+            r"$\Sigma$",
+            **word,
+            fontsize=17,
+            bbox={"boxstyle": "circle,pad=0.35", "fc": "#E8F1F8"},
+        )
+        ax.annotate("", (5.35, 1.35), (3.3, 1.35), arrowprops=arrow)
+        ax.text(4.3, 1.52, "$z$", **word)
+        ax.text(
+            5.35,
+            1.35,
+            "$f$",
+            **word,
+            fontsize=15,
+            bbox={"boxstyle": "circle,pad=0.45", "fc": "#E8F1F8"},
+        )
+        ax.annotate("", (7.1, 1.35), (5.35, 1.35), arrowprops={**arrow, "shrinkB": 4})
+        ax.text(7.3, 1.35, "$a$", **word)
+        for x, text in (
+            (1.0, "inputs"),
+            (3.3, "sum and bias"),
+            (5.35, "activation"),
+            (7.3, "output"),
+        ):
+            ax.text(x, 0.06, text, **word, color=style.GREY, fontsize=9.5)
+    return figure
+
+
+def draw_layer(n=5, d=3, m=4, row=1, column=2) -> Figure:
+    """The product of a batch with a layer, as grids of cells."""
+    grids = [("x", n, d, 0.0), ("w", d, m, 4.6), ("b", 1, m, 10.1), ("out", n, m, 15.6)]
+    with style.rc():
+        figure, (ax,) = style.subplots(size=(8.6, 2.7))
+        ax.axis("off")
+        ax.set(xlim=(-0.3, 20), ylim=(6.1, -0.9), aspect="equal")
+        for name, rows, columns, left in grids:
+            top = (n - rows) / 2
+            for i in range(rows):
+                for j in range(columns):
+                    mine = (name in ("x", "out") and i == row, name != "x" and j == column)
+                    both = all(mine) if name == "out" else any(mine)
+                    ax.add_patch(
+                        Rectangle(
+                            (left + j, top + i),
+                            1,
+                            1,
+                            lw=1,
+                            fc=style.SKY if both else "#E8F1F8" if any(mine) else "white",
+                            ec=style.GREY,
+                        )
+                    )
+            shape = f"({m},)" if name == "b" else f"({rows}, {columns})"
+            ax.text(left + columns / 2, top - 0.35, f"{name} {shape}", ha="center", fontsize=10)
+        for at, sign in ((3.8, "@"), (9.35, "+"), (14.85, "=")):
+            ax.text(at, n / 2, sign, ha="center", va="center", fontsize=17, color=style.GREY)
+        ax.text(1.5, 5.6, "a row is an example", ha="center", fontsize=9.5)
+        ax.text(6.6, 5.6, "a column is a neuron", ha="center", fontsize=9.5)
+        ax.text(12.1, 5.6, "one bias per neuron", ha="center", fontsize=9.5)
+        ax.text(17.6, 5.6, "that neuron's z for that example", ha="center", fontsize=9.5)
+    return figure
+
+
+def draw_net(x, W1, b1, W2, b2) -> Figure:
+    """A small two-layer net: values of the example x in its units, weights on its lines."""
+    hidden = sigmoid(x @ W1 + b1)
+    layers = [x, hidden, hidden @ W2 + b2]
+    with style.rc():
+        figure, (ax,) = style.subplots(size=(8.0, 3.3))
+        ax.axis("off")
+        word = {"ha": "center", "va": "center"}
+        ax.set(xlim=(-0.6, 8.0), ylim=(-0.45, 3.1))
+        spots = [
+            [(0.6 + 3.3 * k, 2.7 - (i + 0.5) * 2.7 / len(a)) for i in range(len(a))]
+            for k, a in enumerate(layers)
+        ]
+        for k, W in enumerate((W1, W2)):
+            for i, p in enumerate(spots[k]):
+                for j, q in enumerate(spots[k + 1]):
+                    ax.plot(*zip(p, q, strict=True), color=style.PALE, lw=6 * abs(W[i, j]))
+                    t = 0.3 if k == 0 else 0.5
+                    at = np.array(p) + t * (np.array(q) - p)
+                    look = {"boxstyle": "square,pad=0.08", "fc": "white", "ec": "none"}
+                    ax.text(*at, f"{W[i, j]:.1f}", fontsize=9, color=style.BLUE, bbox=look, **word)
+        for k, a in enumerate(layers):
+            for (cx, cy), value in zip(spots[k], a, strict=True):
+                ax.text(
+                    cx,
+                    cy,
+                    f"{value:.3f}",
+                    fontsize=10,
+                    **word,
+                    bbox={"boxstyle": "circle,pad=0.4", "fc": "#E8F1F8", "ec": style.GREY},
+                )
+        for (cx, cy), bias in zip(spots[1] + spots[2], [*b1, *b2], strict=True):
+            ax.text(cx + 0.27, cy + 0.27, f"{bias:+.1f}", fontsize=9, color=style.BLUE)
+        for k, name in enumerate(
+            ("input layer: given", "hidden layer: sigmoid", "output layer: a score")
+        ):
+            ax.text(0.6 + 3.3 * k, -0.3, name, ha="center", fontsize=9.5, color=style.GREY)
+    return figure
 
 
 # --- the trainer -------------------------------------------------------------------------------

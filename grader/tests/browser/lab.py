@@ -197,6 +197,10 @@ class Browser:
             self.foreign.append(request.url)
             route.abort()
 
+    def _watch(self, page: Page) -> None:
+        """Web sockets pass by the guard; they are noted at least."""
+        page.on("websocket", lambda s: LOOPBACK.match(s.url) or self.foreign.append(s.url))
+
 
 @contextlib.contextmanager
 def browser(
@@ -219,6 +223,7 @@ def browser(
     context.set_default_timeout(1e3 * SECONDS)
     found = Browser(context)
     context.route("**/*", found._guard)
+    context.on("page", found._watch)
     try:
         yield found
     finally:

@@ -42,7 +42,7 @@ LESSON = "02_backprop/02_backprop_lesson.ipynb"
 EXERCISES = "02_backprop/02_backprop_exercises.ipynb"
 OTHER_LESSONS = [
     chapter
-    for chapter in ("00_start_here", "03_activations")
+    for chapter in ("00_start_here", "01_neurons", "03_activations")
     if (released() / chapter / f"{chapter}_lesson.ipynb").exists()
 ]
 
