@@ -10,6 +10,7 @@ import numpy as np
 from grader.attempt import Opaque
 
 FLOAT32 = 2e-5  # relative to the largest entry: some hundred roundings in single precision
+SEVEN_DIGITS = 2e-7  # single precision entered somewhere, although float64 came out
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ def _agree_numbers(got: Any, expected: np.ndarray, tolerance: Any) -> Agreement 
     if array.dtype.kind == "c":
         return Disagreement("type", "{part} holds complex numbers, expected real ones.", array)
     if array.dtype.kind not in "biuf":
-        return Disagreement("type", f"{{part}} holds {array.dtype}, expected numbers.", array)
+        held = "text" if array.dtype.kind in "US" else f"entries of type {array.dtype}"
+        return Disagreement("type", f"{{part}} holds {held}, expected numbers.", array)
     if array.dtype.kind == "b" and expected.dtype.kind != "b":
         return Disagreement("type", "{part} holds True and False, expected numbers.", array)
     return _agree_entries(array, expected, tolerance, remarks)
@@ -136,6 +138,8 @@ def _agree_entries(
         if single and not (values == wanted).all():
             remarks.append("computed in single precision (float32); float64 is the course's habit")
         return Agreement(tuple(remarks))
+    if expected.dtype.kind == "f" and (gap <= SEVEN_DIGITS * size_of(wanted))[~same].all():
+        return Agreement((*remarks, "it agrees to seven digits; did float32 enter somewhere?"))
     odd = ~np.isfinite(values) & ~same
     bad = odd if odd.any() else ~same
     gap = np.where(bad, np.where(np.isfinite(gap), gap, np.inf), -1.0)
@@ -158,7 +162,7 @@ def _is_single(array: np.ndarray, expected: np.ndarray) -> bool:
     """Single precision by type, or by having passed through it: every entry rounds to itself."""
     if array.dtype in (np.float32, np.float16):
         return True
-    if array.dtype.kind != "f" or array.size < 2 or expected.dtype.kind != "f":
+    if array.dtype.kind != "f" or array.size < 1 or expected.dtype.kind != "f":
         return False
     with np.errstate(all="ignore"):
         if (expected.astype(np.float32).astype(float) == expected).all():

@@ -229,10 +229,11 @@ def _plain(value: Any, depth: int, budget: list[int]) -> Any:
             return Opaque(f"a {kind.__name__} of {len(value)} items")
         items = [_plain(item, depth + 1, budget) for item in value]
         return items if kind is list else tuple(items)
-    if kind is dict:
-        if len(value) > MAX_ITEMS or not all(type(key) in (str, int) for key in value):
+    if issubclass(kind, dict):  # OrderedDict, defaultdict and their like
+        pairs = list(dict.items(value))
+        if len(pairs) > MAX_ITEMS or not all(type(key) in (str, int) for key, _ in pairs):
             return Opaque("a dict")
-        return {key: _plain(item, depth + 1, budget) for key, item in value.items()}
+        return {key: _plain(item, depth + 1, budget) for key, item in pairs}
     return Opaque(kind.__name__)
 
 

@@ -6,6 +6,7 @@ is reached through an `Attempt`, and what comes out is a `Report`.
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 
@@ -185,10 +186,10 @@ def _wrong_part(exercise: Exercise, part: str, trial: Trial, trials: list[Trial]
     assert isinstance(result, Disagreement)
     mistake, why = diagnosis.of_part(exercise, part, trials)
     item = trial.prepared.property
-    shown = "The answer" if exercise.kind == "quiz" else f"`{part}`"
-    plain = result.message.replace("{part}", shown)
+    # an item of a container is named as in code: `params['W1']`
+    plain = re.sub(r"\{part\}((?:\[[^\]]*\])*)", rf"`{part}\1`", result.message)
     if exercise.kind == "quiz":
-        plain = words.wrong_answer(result.got)
+        plain = words.wrong_answer(exercise, result.got)
     if item is not None:
         plain = item.message
     evidence = _evidence(exercise, part, trial, result)

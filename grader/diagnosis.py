@@ -6,6 +6,7 @@ Everything said here is a hypothesis. When two explanations fit, neither is give
 from __future__ import annotations
 
 import itertools
+import re
 import warnings
 from functools import lru_cache
 from typing import Any
@@ -41,7 +42,7 @@ def of_crash(exercise: Exercise, trials: list) -> Finding | None:
         for mistake in exercise.mistakes
         if all(
             _outcome(exercise, mistake, t.prepared)
-            == ("raised", t.call.error.type, t.call.error.message)
+            == ("raised", t.call.error.type, gist(t.call.error.message))
             for t in crashed
         )
     ]
@@ -55,19 +56,29 @@ def of_crash(exercise: Exercise, trials: list) -> Finding | None:
 
 
 def _named(exercise: Exercise, part: str, trials: list) -> Mistake | None:
-    """The mistake that explains the whole result; failing that, the one that explains `part`."""
+    """The mistake that explains the whole result; failing that, the one that explains `part`.
+
+    A mistake that would spoil a part which is right says something false, so it is left out.
+    """
     done = [t for t in trials if t.results]
+    others = {p for t in done for p in t.prepared.expected} - {part}
+    right = {p for p in others if not any(_differs(t, p) for t in done)}
     whole, partly = [], []
     for mistake in exercise.mistakes:
-        parts = [p for t in done for p in t.prepared.expected]
         if not _explains(exercise, mistake, part, done):
             continue
-        partly.append(mistake)
-        if all(_explains(exercise, mistake, p, done, also_right=True) for p in set(parts)):
+        fits = {p for p in others if _explains(exercise, mistake, p, done, also_right=True)}
+        if fits == others:
             whole.append(mistake)
+        elif right <= fits:
+            partly.append(mistake)
     if len(whole) == 1:
         return whole[0]
     return partly[0] if not whole and len(partly) == 1 else None
+
+
+def _differs(trial: Any, part: str) -> bool:
+    return isinstance(trial.results.get(part), Disagreement)
 
 
 def _explains(
@@ -107,6 +118,19 @@ def _numeric(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+_DOT = re.compile(r"not aligned: (\d+) \(dim \d+\) != (\d+) \(dim \d+\)")
+_MATMUL = re.compile(r"^matmul: .*\(size (\d+) is different from (\d+)\)")
+
+
+def gist(message: str) -> str:
+    """A message, the same one for `np.dot` and `@` where the sizes of a product do not fit."""
+    if found := _DOT.search(message):
+        return f"product of {found[1]} with {found[2]}"
+    if found := _MATMUL.search(message):
+        return f"product of {found[2]} with {found[1]}"
+    return message
+
+
 @lru_cache(maxsize=8192)
 def _outcome(exercise: Exercise, mistake: Mistake, item: Prepared) -> tuple:
     """What the mistake makes of a case: ("returned", parts) or ("raised", type, message).
@@ -126,7 +150,7 @@ def _outcome(exercise: Exercise, mistake: Mistake, item: Prepared) -> tuple:
                 name = item.property.key if item.property else None
                 parts = {name: result} if name else by_part(exercise, result)
     except Exception as problem:
-        return ("raised", type(problem).__name__, str(problem)[:500])
+        return ("raised", type(problem).__name__, gist(str(problem)[:500]))
     return ("returned", {part: plain(value) for part, value in parts.items()})
 
 
@@ -173,14 +197,14 @@ def _explanations(got: np.ndarray, expected: np.ndarray) -> list[str]:
 def _shapes(got: np.ndarray, expected: np.ndarray) -> list[str]:
     if got.ndim == expected.ndim == 2 and got.T.shape == expected.shape:
         return ["It looks like the right values, transposed."] if _close(got.T, expected) else []
+    if got.size == expected.size and _close(got.reshape(expected.shape), expected):
+        return ["The numbers are right; the shape is not."]
     for count in range(1, got.ndim + 1):
         for axes in itertools.combinations(range(got.ndim), count):
             total = got.sum(axis=axes)
             if total.shape == expected.shape and _close(total, expected):
                 which = " and ".join(map(str, axes))
                 return [f"It looks as if the sum over axis {which} is missing."]
-    if got.size == expected.size and _close(got.reshape(expected.shape), expected):
-        return ["The numbers are right; the shape is not."]
     return []
 
 
@@ -203,7 +227,7 @@ def _common_factor(pairs: list[tuple], sizes: list[dict[str, int]]) -> str:
         return names.pop()
     if names and fixed or not constant:
         return ""
-    return fixed[0] if fixed else f"{first:.4g}"
+    return fixed[0] if fixed else f"{first:.7g}"
 
 
 def _factor(got: np.ndarray, expected: np.ndarray) -> float | None:

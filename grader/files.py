@@ -6,9 +6,11 @@ import ast
 import json
 import os
 import re
+import tokenize
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from grader.exercises import all_exercises
 from grader.expected import PUBLIC_SEED
 from grader.given import sources_before
 from grader.report import Feedback, Finding, Report
+from grader.sandbox.cells import without_magics
 from grader.sandbox.client import Limits, Sandbox, WorkerAttempt
 
 MAX_BYTES = 20 * 2**20
@@ -99,10 +102,12 @@ def read_cells(path: Path) -> list[str]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise FileProblem(f"The file is larger than {MAX_BYTES // 2**20} MB.")
-        text = path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
+        coding = tokenize.detect_encoding(BytesIO(data).readline)[0]  # `# -*- coding: ... -*-`
+        text = data.decode(coding if path.suffix == ".py" else "utf-8-sig")
     except OSError as problem:
         raise FileProblem(f"The file cannot be read: {problem.strerror}.") from None
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, SyntaxError):
         raise FileProblem("The file is not text in UTF-8; save it with that encoding.") from None
     if "\0" in text:
         raise FileProblem("The file holds null bytes, so it is not a text file.")
@@ -139,7 +144,7 @@ def _check(
     given = {"grader.nn": sources_before(min(item.chapter for item in wanted))}
     limits = Limits(cpu_seconds=60, load_seconds=10)
     with sandbox.open(
-        cells, given=given, main=not is_script, keep_going=is_script, limits=limits
+        cells, given=given, main=not is_script, keep_going=True, limits=limits
     ) as attempt:
         reports = tuple(_report(attempt, item, seed, feedback) for item in wanted)
         problem = _loading(attempt)
@@ -153,9 +158,26 @@ def found_in(cells: Iterable[str]) -> list[Exercise]:
     """
     defined: set[str] = set()
     for cell in cells:
-        for match in _DEFINED.finditer(cell):
-            defined.add(match[1] or match[2])
+        defined |= _bound_in(cell)
     return [exercise for exercise in all_exercises() if exercise.name in defined]
+
+
+def _bound_in(cell: str) -> set[str]:
+    """Names that a cell binds at its top level; methods and texts are none."""
+    try:
+        todo: list[ast.AST] = list(ast.parse(without_magics(cell)[0]).body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {match[1] or match[2] for match in _DEFINED.finditer(cell)}
+    found: set[str] = set()
+    while todo:
+        item = todo.pop()
+        if isinstance(item, (ast.FunctionDef, ast.ClassDef)):
+            found.add(item.name)
+        elif isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
+            found.add(item.id)
+        elif not isinstance(item, ast.Lambda):
+            todo += ast.iter_child_nodes(item)
+    return found
 
 
 def _report(attempt: WorkerAttempt, exercise: Exercise, seed: int, feedback: Feedback) -> Report:

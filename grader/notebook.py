@@ -12,7 +12,7 @@ from grader.agreement import Agreement, agree, size_of
 from grader.attempt import LocalAttempt, plain
 from grader.checks import check_exercise
 from grader.exercise import Exercise
-from grader.exercises import UnknownName, chapters, get
+from grader.exercises import UnknownName, all_exercises, chapters, get
 from grader.notes import Note, chapter_map
 from grader.report import Report
 from grader.store import Store
@@ -98,7 +98,7 @@ def _find(what: Any, namespace: dict[str, Any]) -> tuple[Exercise, dict[str, Any
     """The exercise meant, and a namespace in which its name is bound to the learner's object."""
     if isinstance(what, str):
         return get(what), namespace
-    name = getattr(what, "__name__", None)
+    name = _bound_name(what, namespace) or getattr(what, "__name__", None)
     if not isinstance(name, str):
         kind = type(what).__name__
         raise UnknownName(
@@ -108,6 +108,14 @@ def _find(what: Any, namespace: dict[str, Any]) -> tuple[Exercise, dict[str, Any
     exercise = get(name)
     around = getattr(what, "__globals__", {})
     return exercise, {**around, **namespace, name: what}
+
+
+def _bound_name(what: Any, namespace: dict[str, Any]) -> str:
+    """The exercise's name that `what` is bound to: a lambda, a partial, an undecorated wrapper."""
+    if what is None:
+        return ""
+    names = (e.name for e in all_exercises() if e.kind != "quiz")
+    return next((name for name in names if namespace.get(name) is what), "")
 
 
 def _namespace() -> dict[str, Any]:

@@ -84,7 +84,13 @@ class Store:
             _replace(self.folder / FILE, json.dumps(self._data, indent=1, sort_keys=True))
 
 
-_KINDS = {"tries": int, "hints": int, "points": (int, float), "last": str, "passed": bool}
+_KINDS: dict[str, Any] = {
+    "tries": int,
+    "hints": int,
+    "points": (int, float),
+    "last": str,
+    "passed": bool,
+}
 
 
 def _sound(entry: dict[str, Any]) -> dict[str, Any]:

@@ -70,11 +70,15 @@ def _try_gradient(exercise: Exercise, attempt: Attempt, item: Prepared) -> Trial
     )
     if ahead.status in ("missing", "not_attempted") or (ahead.returned and ahead.value is None):
         return _try_borrowed(exercise, attempt, item, forward)
-    if not ahead.returned:
-        return Trial(item, ahead, blocked=words.waits_for(exercise, forward, ahead))
     value = ahead.value
-    if not isinstance(value, tuple) or len(value) <= forward.keep:
-        return Trial(item, ahead, blocked=words.no_cache(exercise, forward))
+    if not ahead.returned or not isinstance(value, tuple) or len(value) <= forward.keep:
+        rescued = _try_borrowed(exercise, attempt, item, forward)
+        if _is_settled(exercise, rescued):
+            return rescued
+        wait = words.no_cache(exercise, forward)
+        if not ahead.returned:
+            wait = words.waits_for(exercise, forward, ahead)
+        return Trial(item, ahead, blocked=wait)
     cache = value[forward.keep]
     call = attempt.call(exercise.name, item.dout, cache, seconds=exercise.seconds)
     trial = Trial(item, call)
@@ -87,6 +91,15 @@ def _try_gradient(exercise: Exercise, attempt: Attempt, item: Prepared) -> Trial
 def _forward_is_right(forward: Exercise, item: Prepared, out: Any) -> bool:
     right = np.asarray(run_answer(forward, item.case)[0])
     return isinstance(agree(out, right, 1e-7 * float(np.abs(right).max() + 1e-300)), Agreement)
+
+
+def _is_settled(exercise: Exercise, rescued: Trial) -> bool:
+    """Beside a forward that fails: right with the usual cache, or not written yet."""
+    probe = Trial(rescued.prepared, rescued.call)
+    _judge(exercise, probe)
+    if probe.problem is not None:
+        return probe.problem.outcome == "not_attempted"
+    return all(isinstance(result, Agreement) for result in probe.results.values())
 
 
 def _try_borrowed(exercise: Exercise, attempt: Attempt, item: Prepared, forward: Exercise) -> Trial:
@@ -145,8 +158,8 @@ def _split(exercise: Exercise, trial: Trial) -> dict[str, Any] | None:
     """Return values by part; None (and a problem) when the result has the wrong form."""
     value = trial.call.value
     names = exercise.returns
-    if value is None or (isinstance(value, tuple) and value and all(v is None for v in value)):
-        trial.problem = words.returned_none(exercise)
+    if _is_nothing(exercise, value):
+        trial.problem = words.returned_none(exercise, value)
         return None
     if len(names) == 1:
         single = trial.prepared.expected[names[0]]
@@ -163,12 +176,21 @@ def _split(exercise: Exercise, trial: Trial) -> dict[str, Any] | None:
     return by_part(exercise, tuple(value[: len(names)]))
 
 
+def _is_nothing(exercise: Exercise, value: Any) -> bool:
+    """None, or None in place of every compared value: a template that nobody has filled in."""
+    if not isinstance(value, (tuple, list)) or not value:
+        return value is None
+    first = value[: len(exercise.returns)]
+    return all(item is None for i, item in enumerate(first) if i != exercise.keep)
+
+
 def _judge_quiz(exercise: Exercise, trial: Trial) -> Trial:
     got = trial.call.value
     if isinstance(got, np.ndarray):
         got = got.tolist()  # np.float64(20) is 20, np.array([10, 4]) is [10, 4]
-    if got is None or got == Opaque("ellipsis") or (isinstance(got, str) and not got):
-        trial.problem = words.not_attempted(exercise, f"`{exercise.name}` is still None.")
+    blank = isinstance(got, str) and not got.strip()
+    if got is None or blank or got == Opaque("ellipsis"):
+        trial.problem = words.not_attempted(exercise, f"`{exercise.name}` has no answer yet.")
         return trial
     if isinstance(exercise.answer, str) and isinstance(got, str):
         got = got.strip().lower().strip("()'\" .")

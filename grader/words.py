@@ -45,8 +45,10 @@ def not_attempted(exercise: Exercise, message: str) -> Finding:
     return _finding(exercise, "not_attempted", "not_attempted", message)
 
 
-def returned_none(exercise: Exercise) -> Finding:
+def returned_none(exercise: Exercise, value: object = None) -> Finding:
     message = f"`{exercise.name}` returned None: is a `return` still missing?"
+    if value is not None:
+        message = f"What `{exercise.name}` returns is still None."
     return not_attempted(exercise, message)
 
 
@@ -97,7 +99,9 @@ def holds(item: Property) -> str:
     return f"{item.key.replace('_', ' ')}: holds"
 
 
-def wrong_answer(got: object) -> str:
+def wrong_answer(exercise: Exercise, got: object) -> str:
+    if isinstance(got, str) and not isinstance(exercise.answer, str):
+        return f"The answer {brief(got)} is text; write it without quotes."
     return f"The answer {brief(got)} is not right."
 
 

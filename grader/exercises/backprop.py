@@ -1,5 +1,7 @@
 """Chapter 02, backpropagation: the gradients of one layer, one net, and any expression."""
 
+from itertools import combinations
+
 import numpy as np
 
 from grader.exercise import Case, Chapter
@@ -679,6 +681,22 @@ PLANTED = {
 for _key, (_names, _message) in PLANTED.items():
     chapter.mistake(debug_two_layer_gradients, _key, _message)(_planted(_names))
 
+# Every other way to mend some of the four, so that none is taken for "one bug is left".
+CLUES = {
+    "axis": "`db1` and `db2` have one number per example, not per unit: start there.",
+    "m": "One of them is a constant factor that all gradients share: which axis is m read from?",
+    "sign": "`dW2` has the opposite sign; after that one is mended, measure again.",
+}
+_named = [names for names, _ in PLANTED.values()]
+for _count, _word in ((2, "Two"), (3, "Three")):
+    for _left in combinations(("axis", "m", "sign", "slope"), _count):
+        if set(_left) not in _named:
+            chapter.mistake(
+                debug_two_layer_gradients,
+                "_".join(_left) + "_left",
+                f"{_word} bugs are left. {CLUES[_left[0]]}",
+            )(_planted(set(_left)))
+
 
 # --- any expression: a tiny automatic differentiation --------------------------------------------
 
@@ -806,11 +824,21 @@ def drive_chain(Value, numbers):
     return np.array(float(out.data)), np.array([float(p.grad) for p in (x, v, w, hidden)])
 
 
+def drive_two_ways(Value, numbers):
+    """c reaches the end by a short way and by a long one."""
+    a, b = (Value(number) for number in numbers)
+    c = a * b
+    out = (c.sigmoid() * a + b).sigmoid() + c
+    out.backward()
+    return np.array(float(out.data)), np.array([float(v.grad) for v in (a, b, c)])
+
+
 @chapter.cases(Value)
 def value_cases(rng):
     yield Case((rng.normal(0, 1, 5),), drive=drive_neuron, label="sigmoid(w1*x1 + w2*x2 + b)")
     yield Case((rng.normal(0, 1, 2),), drive=drive_shared, label="a value that is used twice")
     yield Case((rng.normal(0, 1, 3),), drive=drive_chain, label="two sigmoids in a row")
+    yield Case((rng.normal(0, 1, 2),), drive=drive_two_ways, label="a short way and a long one")
 
 
 def _value_class(add=None, mul=None, squash=None, walk=None):
@@ -891,6 +919,18 @@ def _depth_first(node):
     go(node)
 
 
+def _breadth_first(node):
+    """Each node once, level by level: too early for one that a longer way leads to as well."""
+    node.grad = 1.0
+    queue, seen = [node], {id(node)}
+    for current in queue:
+        current._backward()
+        for parent in current._parents:
+            if id(parent) not in seen:
+                seen.add(id(parent))
+                queue.append(parent)
+
+
 def _forgets_seed(node):
     Value.backward(node)
     for each in _below(node):
@@ -931,6 +971,14 @@ chapter.mistake(
     "contributions are then counted twice.",
     "Visit the nodes in reverse topological order, each once.",
 )(_value_class(walk=_depth_first))
+chapter.mistake(
+    Value,
+    "level_by_level",
+    "It is right until a value reaches the end by a short way and by a long one: it looks as if "
+    "the nodes are visited level by level. Such a node passes its gradient on before the "
+    "contribution of the long way has arrived.",
+    "Visit the nodes in reverse topological order, each after all of its users.",
+)(_value_class(walk=_breadth_first))
 chapter.mistake(
     Value,
     "start_is_zero",
@@ -975,9 +1023,11 @@ def sgd_step(params, grads, lr):
 
 
 def drive_step(sgd_step, params, grads, lr):
-    """Accepts a new dict, and work in place."""
+    """Accepts a new dict, and work in place; a function that does nothing gives None."""
+    before = {name: value.copy() for name, value in params.items()}
     new = sgd_step(params, grads, lr)
-    return params if new is None else new
+    moved = any(not np.array_equal(params[name], before[name]) for name in before)
+    return params if new is None and moved else new
 
 
 @chapter.cases(sgd_step)

@@ -265,6 +265,7 @@ def install() -> Finder:
         "display": _nothing,
         "get_ipython": lambda: _INERT,
         "input": _no_input,
+        "xrange": range,  # old notebooks take it from `past.builtins`
     }
     for name, value in offered.items():
         setattr(builtins, name, value)

@@ -182,7 +182,7 @@ def explore_neuron(
         right.legend(handles=answers, loc="upper left")
     picture = LiveFigure(
         figure,
-        [field, line, arrow, head, *marks, *answers],
+        [field, line, *marks, arrow, head, *answers],
         alt="Left: points of two kinds in a plane, coloured by a neuron's answer, with the line "
         "where it is undecided. Right: the answers to the points along the sigmoid.",
     )
@@ -288,7 +288,8 @@ def explore_hidden_lines(
         for number, colour in enumerate(LINES, 1):
             lines += left.plot([], [], color=colour, lw=2.4)
             ticks += left.plot([], [], color=colour, lw=2.4)
-            names.append(left.text(0, 0, str(number), color=colour, weight="bold", clip_on=True))
+            look = {"color": colour, "weight": "bold", "ha": "center", "va": "center"}
+            names.append(left.text(0, 0, str(number), clip_on=True, **look))
         border = LineCollection([], colors=style.GREY, linewidths=2.0, linestyles=(0, (3, 2)))
         left.add_collection(border)
         marks = _marks(left)
@@ -332,7 +333,7 @@ def explore_hidden_lines(
             ends, foot, unit = _span(W1[:, i], b1[i])
             lines[i].set_data(*ends.T)
             ticks[i].set_data(*np.stack([foot, foot + 0.3 * unit]).T)
-            names[i].set_position(foot + 0.42 * unit - 0.07)
+            names[i].set_position(foot + 0.42 * unit)
         hidden = sigmoid(x @ W1 + b1)
         total = hidden.sum(axis=1)
         votes_line.set_xdata([votes, votes])
@@ -350,7 +351,7 @@ def explore_hidden_lines(
             reading += f" `{learner.name_of(f)}` differs from the reference by at most {gap}."
         return reading, problem
 
-    start = ((0, -0.5), (90, -0.5), (0, 3.0))
+    start = ((0, -0.8), (90, -0.8), (0, 3.0))
     controls = {"points": choice("points", ["XOR", "stripe", "triangle"], points)}
     for i, (angle, shift) in enumerate(start, 1):
         controls[f"angle{i}"] = slider(f"line {i}: angle", angle, -180, 180, 1)
