@@ -9,8 +9,8 @@ import numpy as np
 
 from grader.attempt import Opaque
 
+SINGLE = "computed in single precision (float32); float64 is the course's habit"
 FLOAT32 = 2e-5  # relative to the largest entry: some hundred roundings in single precision
-SEVEN_DIGITS = 2e-7  # single precision entered somewhere, although float64 came out
 
 
 @dataclass(frozen=True)
@@ -136,10 +136,8 @@ def _agree_entries(
         same = (values == wanted) | (np.isnan(values) & np.isnan(wanted)) | (gap <= limit)
     if same.all():
         if single and not (values == wanted).all():
-            remarks.append("computed in single precision (float32); float64 is the course's habit")
+            remarks.append(SINGLE)
         return Agreement(tuple(remarks))
-    if expected.dtype.kind == "f" and (gap <= SEVEN_DIGITS * size_of(wanted))[~same].all():
-        return Agreement((*remarks, "it agrees to seven digits; did float32 enter somewhere?"))
     odd = ~np.isfinite(values) & ~same
     bad = odd if odd.any() else ~same
     gap = np.where(bad, np.where(np.isfinite(gap), gap, np.inf), -1.0)

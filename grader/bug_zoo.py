@@ -1,11 +1,12 @@
 """The bug zoo: classic mistakes in backpropagation, each let loose on real digits.
 
-One net, 64 - 32 - 10, sigmoid in both layers, trained by plain minibatch SGD on the squared error,
-``L = (1/m) sum over samples and outputs of (A2 - y)^2``. Squared error and not cross-entropy, because
-then every step of the chain rule is in the code (factor 2, 1/m, two slopes) and can be got wrong.
+One net, 64 - 32 - 10, sigmoid in both layers, trained by plain minibatch SGD on the squared
+error, ``L = (1/m) sum over samples and outputs of (A2 - y)^2``. Squared error and not
+cross-entropy, because then every step of the chain rule is in the code (factor 2, 1/m, two
+slopes) and can be got wrong.
 
-`BUGS` holds the right backward pass (``"correct"``) and its mistaken copies; each copy differs in the
-marked line only, and the source shown is the source that runs. `train` runs one, `zoo_table` all.
+`BUGS` holds the right backward pass (``"correct"``) and its mistaken copies; each copy differs in
+the marked line only, and the source shown is the source that runs. `train` runs one, `zoo_table` all.
 The names are those of the course's named mistakes.
 """
 
@@ -121,7 +122,8 @@ _CAGES = (
           "A2 - y belongs to binary cross-entropy; the loss reported is the squared error.",
           "dZ2 = (A2 - y) / m"),
     _cage("no_1_over_m", "the batch is summed, not averaged",
-          f"{BATCH} times too long: giant steps. At a rate {BATCH} times smaller it would train well.",
+          f"{BATCH} times too long: giant steps. At a rate {BATCH} times smaller it would train "
+          "well.",
           "dA2 = 2 * (A2 - y)"),
     _cage("m_is_features", "m counts the features",
           f"Divided by 64 pixels and not by {BATCH} samples: the right direction, small steps.",

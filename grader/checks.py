@@ -16,7 +16,7 @@ from grader import diagnosis, words
 from grader.agreement import Agreement, Disagreement
 from grader.attempt import Attempt
 from grader.exercise import Exercise
-from grader.expected import PUBLIC_SEED, forward_of, inputs_by_name, prepare
+from grader.expected import PUBLIC_SEED, forward_of, prepare
 from grader.report import Evidence, Feedback, Finding, Outcome, Report
 from grader.trial import Trial, try_case
 
@@ -205,12 +205,10 @@ def _evidence(exercise: Exercise, part: str, trial: Trial, result: Disagreement)
     item = trial.prepared
     if exercise.kind == "quiz":
         return Evidence(got=result.got)
-    source = forward_of(exercise) if exercise.gradient_of and not item.property else exercise
-    given = dict(inputs_by_name(source, item.case))
-    if item.dout is not None:
-        given["dout"] = item.dout
     got = result.got if result.got is not None else trial.got.get(part)
-    return Evidence(tuple(given.items()), item.expected[part], got, result.where, item.case.label)
+    return Evidence(
+        words.given(exercise, item), item.expected[part], got, result.where, item.case.label
+    )
 
 
 def _parts_skipped(exercise: Exercise) -> list[Finding]:

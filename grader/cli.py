@@ -79,6 +79,10 @@ def lab(context: typer.Context) -> None:
         command.append(f"--LabApp.default_url=/lab/tree/{first.relative_to(workspace.folder)}")
     # One thread for small matrices is faster than two that wait for each other.
     environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ}
+    # Learners need no "Create Assignment" beside their notebooks.
+    config = Path(__file__).parent / "_lab"
+    paths = [str(config), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(paths)
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     os.execvpe(command[0], [*command, *context.args], environment)
 

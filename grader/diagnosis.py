@@ -97,6 +97,12 @@ def _explains(
         if outcome[0] != "returned" or part not in trial.results:
             return False
         wrong, got = outcome[1].get(part), trial.got.get(part)
+        rule = item.property.accept if item.property else None
+        if rule is not None:  # the learner's own draw: compare verdicts, not values
+            if bool(rule(got, *item.case.args)) != bool(rule(wrong, *item.case.args)):
+                return False
+            differs |= isinstance(trial.results[part], Disagreement)
+            continue
         if not _same(got, wrong, item.tolerances[part]):
             return False
         differs |= isinstance(trial.results[part], Disagreement)

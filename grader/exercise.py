@@ -278,7 +278,7 @@ class Chapter:
                 answer=answer,
                 returns=("answer",),
                 mistakes=mistakes,
-                hints=tuple(hints) or (explanation.split(". ")[0],),
+                hints=tuple(hints),
                 question=question,
                 choices=tuple((choices or {}).items()),
                 explanation=explanation,

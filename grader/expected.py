@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -151,6 +152,44 @@ def _of_property(
     moved = run_answer(exercise, wobbled) if wobbled else expected
     limits = _tolerances(exercise, {item.key: expected}, {item.key: moved})
     return Prepared(case, {item.key: expected}, limits, property=item)
+
+
+@lru_cache(maxsize=512)
+def in_single_precision(exercise: Exercise, item: Prepared) -> tuple[dict[str, Any], ...]:
+    """What the answer gives when some of its inputs are cast to float32.
+
+    A learner may cast an input or a cached value; what comes out is float64 again, right to
+    seven digits only. Every way to do so is tried.
+    """
+    if item.case.drive is not None or item.property is not None:
+        return ()
+    results = []
+    for which in _subsets(len(item.case.args)):
+        args = tuple(_cast(x) if i in which else x for i, x in enumerate(item.case.args))
+        case = Case(args, item.case.kwargs)
+        if item.dout is None:
+            results.append(by_part(exercise, run_answer(exercise, case)))
+            continue
+        cache = run_answer(forward_of(exercise), case)[forward_of(exercise).keep]
+        for dout in (item.dout, _cast(item.dout)):
+            for kept in (cache, _cast(cache)):
+                results.append(by_part(exercise, exercise.answer(dout.copy(), kept)))
+    return tuple(results)
+
+
+def _subsets(count: int) -> list[tuple[int, ...]]:
+    if count > 6:
+        return [tuple(range(count))]
+    return [c for size in range(count + 1) for c in combinations(range(count), size)]
+
+
+def _cast(value: Any) -> Any:
+    """Float arrays in single precision, inside tuples too."""
+    if isinstance(value, tuple):
+        return tuple(_cast(item) for item in value)
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        return value.astype(np.float32)
+    return value
 
 
 def _wobbled(case: Case, rng: np.random.Generator) -> Case | None:

@@ -6,6 +6,7 @@ Nothing here differentiates; `grader.numerical` does.
 from __future__ import annotations
 
 import inspect
+import textwrap
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -59,7 +60,7 @@ class GradcheckResult:
         return self.ok
 
     def __str__(self) -> str:
-        return self.message
+        return "\n".join(textwrap.fill(line, 100) for line in self.message.splitlines())
 
 
 class CannotCheck(Exception):

@@ -32,7 +32,8 @@ def time_limit(seconds: float) -> Iterator[Clock]:
 
     A bare `except` may swallow the first alarm. So each alarm sets the next one a few
     microseconds ahead: it arrives while the handler of the first still runs, outside of its
-    `try`, and gets out. A loop inside compiled code ends only when that code returns.
+    `try`, and gets out. A loop inside compiled code ends only when that code returns. Outside
+    of the main thread, and on Windows, a loop that swallows everything may go on.
 
     Parameters
     ----------

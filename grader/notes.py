@@ -39,7 +39,11 @@ class Note:
         return 0.0
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        head = f"<header><span>{inline(self.title)}</span></header>" if self.title else ""
+        head = (
+            f'<header><strong style="font-family:inherit">{inline(self.title)}</strong></header>'
+            if self.title
+            else ""
+        )
         say = f'<p style="margin:4px 0">{inline(self.message)}</p>' if self.message else ""
         name = escape(self.title or "note").replace("`", "")
         return {

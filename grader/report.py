@@ -123,9 +123,9 @@ class Report:
                 {
                     "key": finding.key,
                     "outcome": finding.outcome,
-                    "message": " ".join(filter(None, (finding.message, finding.why))),
-                    **({"part": finding.part} if finding.part else {}),
-                    **({"remedy": finding.remedy} if finding.remedy else {}),
+                    "message": " ".join(
+                        filter(None, (finding.message, finding.why, finding.remedy))
+                    ),
                 }
                 for finding in self.findings
             ],

@@ -40,7 +40,7 @@ class Store:
         """Note a check; the best points stay, and the source of a pass is kept for lessons."""
         self._data = self._read() if self.kept else self._data  # another kernel may have written
         old = self.entry(name)
-        new = {**old, "tries": old.get("tries", 0) + 1, "last": outcome}
+        new = {**old, "tries": old.get("tries", 0) + (outcome != "not_attempted"), "last": outcome}
         new["points"] = max(points, old.get("points", 0.0))
         if outcome == "passed":
             new["passed"] = True

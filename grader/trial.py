@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from grader import words
-from grader.agreement import Agreement, Disagreement, agree, kind_of
+from grader.agreement import FLOAT32, SINGLE, Agreement, Disagreement, agree, kind_of, size_of
 from grader.attempt import Attempt, Call, Opaque
 from grader.exercise import Exercise
-from grader.expected import Prepared, by_part, forward_of, run_answer
+from grader.expected import Prepared, by_part, forward_of, in_single_precision, run_answer
 from grader.report import Finding
 
 
@@ -134,7 +134,26 @@ def _judge(exercise: Exercise, trial: Trial) -> None:
         return
     trial.got = parts
     for part, expected in trial.prepared.expected.items():
-        trial.results[part] = agree(parts[part], expected, trial.prepared.tolerances[part])
+        result = agree(parts[part], expected, trial.prepared.tolerances[part])
+        if isinstance(result, Disagreement) and _partly_single(
+            exercise, trial.prepared, part, parts
+        ):
+            result = Agreement((SINGLE,))
+        trial.results[part] = result
+
+
+def _partly_single(exercise: Exercise, item: Prepared, part: str, parts: dict[str, Any]) -> bool:
+    """Is the gap that of an input cast to float32 on the way?"""
+    expected = item.expected[part]
+    if not isinstance(expected, (np.ndarray, np.floating, float)):
+        return False
+    if isinstance(agree(parts[part], expected, FLOAT32 * size_of(expected)), Disagreement):
+        return False
+    limit = item.tolerances[part]
+    return any(
+        isinstance(agree(parts[part], np.asarray(way[part], float), limit), Agreement)
+        for way in in_single_precision(exercise, item)
+    )
 
 
 def _judge_property(trial: Trial) -> None:

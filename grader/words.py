@@ -7,7 +7,7 @@ from dataclasses import replace
 from grader.agreement import brief
 from grader.attempt import Call
 from grader.exercise import Exercise, Property
-from grader.expected import Prepared, inputs_by_name
+from grader.expected import Prepared, forward_of, inputs_by_name
 from grader.report import Evidence, Finding, Outcome
 
 
@@ -37,8 +37,14 @@ def failed_call(exercise: Exercise, call: Call, item: Prepared) -> Finding:
     if error.type == "MemoryError":
         where = "It asked for more memory than the check allows. " + where
     finding = _finding(exercise, "crashed", "crashed", message, where.strip())
-    given = tuple(inputs_by_name(exercise, item.case).items()) if item.dout is None else ()
-    return replace(finding, evidence=Evidence(given, label=item.case.label))
+    return replace(finding, evidence=Evidence(given(exercise, item), label=item.case.label))
+
+
+def given(exercise: Exercise, item: Prepared) -> tuple[tuple[str, object], ...]:
+    """The inputs of a case by name; for a backward function the forward's, and `dout`."""
+    if item.dout is None:
+        return tuple(inputs_by_name(exercise, item.case).items())
+    return (*inputs_by_name(forward_of(exercise), item.case).items(), ("dout", item.dout))
 
 
 def not_attempted(exercise: Exercise, message: str) -> Finding:

@@ -42,7 +42,7 @@ def _one_mistake(maker: Maker) -> Draft:
 
 @_kind
 def _stubs_left(maker: Maker) -> Draft:
-    return Draft({}, why=("still raises NotImplementedError", "still None"))
+    return Draft({}, why=("still raises NotImplementedError", "has no answer yet"))
 
 
 @_kind

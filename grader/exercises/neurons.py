@@ -944,33 +944,6 @@ def predict_cases(rng):
         yield Case(_scores(rng, n, d, classes), label=f"N = {n}, D = {d}, C = {classes}")
 
 
-def drive_speed(predict_classes, x, w, b):
-    """True if it takes less than 40 times as long as one matrix product, each at its best."""
-    import time
-
-    def best(run):
-        seconds = []
-        for _ in range(7):
-            start = time.perf_counter()
-            run()
-            seconds.append(time.perf_counter() - start)
-        return min(seconds)
-
-    product = best(lambda: (x @ w + b).argmax(axis=1))
-    return bool(best(lambda: predict_classes(x, w, b)) < 40 * product)
-
-
-@chapter.property(
-    predict_classes,
-    "without_loops",
-    "The values may be right, but it takes more than 40 times as long as one matrix product on a "
-    "batch of 150 examples: there seems to be a Python loop over single numbers.",
-    accept=lambda fast, x, w, b: fast is True,
-)
-def speed_cases(rng):
-    yield Case(_scores(rng, 150, 40, 25), drive=drive_speed, label="N = 150, D = 40, C = 25")
-
-
 @chapter.mistake(
     predict_classes,
     "bias_forgotten",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import CodeType, ModuleType
 from typing import Any, Literal
 
-from grader.attempt import Error, Capped, quiet, describe
+from grader.attempt import Capped, Error, describe, quiet
 from grader.limits import TimeUp, time_limit
 from grader.sandbox import cells as text
 

@@ -271,7 +271,6 @@ def test_too_large_a_result_is_not_copied():
     assert isinstance(plain([0] * (module.MAX_ITEMS + 1)), Opaque)
 
 
-@pytest.mark.xfail(strict=True, reason="plain() runs the result's own __iter__ and __class__")
 def test_results_with_hostile_methods_do_not_get_to_run_them():
     class Iterates(tuple):
         def __iter__(self):

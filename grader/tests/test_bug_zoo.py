@@ -92,7 +92,7 @@ def test_the_source_shown_is_the_source_that_runs_and_differs_where_marked(name)
         "LEARNING_RATE": bug_zoo.LEARNING_RATE,
         "FEEDBACK": bug_zoo.FEEDBACK,
     }
-    exec(BUGS[name].source, space)  # noqa: S102
+    exec(BUGS[name].source, space)
     x, y, params = random_case()
     cache = bug_zoo.forward(x, params)
     shown, run = space["backward"](x, y, cache, params), BUGS[name].backward(x, y, cache, params)

@@ -112,7 +112,7 @@ def test_a_worker_that_died_is_crashed(report_on):
         ),
         (
             "def affine_backward(dout, cache):\n    return None, None, None",
-            "`affine_backward` returned None: is a `return` still missing?",
+            "What `affine_backward` returns is still None.",
         ),
     ],
 )
@@ -182,18 +182,22 @@ def test_a_backward_that_is_right_beside_a_wrong_forward_keeps_its_points(report
     assert report.passed and report.points == 3.0
 
 
-def test_a_forward_that_raises_makes_the_backward_wait(report_on):
+def test_a_right_backward_beside_a_forward_that_raises_is_judged_with_the_usual_cache(report_on):
     forward = "def affine_forward(x, w, b):\n    return x @ w @ w, (x, w, b)"
-    report = report_on("affine_backward", forward, AFFINE_BACK)
+    assert report_on("affine_backward", forward, AFFINE_BACK).passed
+
+
+def test_another_backward_waits_for_a_forward_that_raises(report_on):
+    forward = "def affine_forward(x, w, b):\n    return x @ w @ w, (x, w, b)"
+    report = report_on("affine_backward", forward, AFFINE_BACK.replace("sum(axis=0)", "sum()"))
     assert report.outcome == "skipped"
     assert report.cause.message == (
         "`affine_backward` waits for `affine_forward`, which raised ValueError."
     )
 
 
-@pytest.mark.parametrize("result", ["x.reshape(len(x), -1) @ w + b", "(x.mean(), None)"])
-def test_a_forward_without_a_cache_makes_the_backward_wait(report_on, result):
-    forward = f"def affine_forward(x, w, b):\n    return {result}"
+def test_a_backward_waits_for_a_forward_whose_cache_is_empty(report_on):
+    forward = "def affine_forward(x, w, b):\n    return x.mean(), None"
     report = report_on("affine_backward", forward, AFFINE_BACK)
     assert report.outcome == "skipped"
     assert "to return `out, cache`" in report.cause.message
@@ -322,15 +326,11 @@ def test_a_list_of_the_return_values_is_as_good_as_a_tuple(report_on):
     assert report_on("sigmoid_forward", SIGMOID.replace("out, out", "[out, out]")).passed
 
 
-def defect(*values, reason):
-    return pytest.param(*values, marks=pytest.mark.xfail(strict=True, reason=reason))
-
-
 @pytest.mark.parametrize(
     "result",
     [
-        defect("np.full(a.shape, 'a')", reason="diagnosis turns text into floats"),
-        defect("10**400", reason="an int beyond float raises OverflowError"),
+        "np.full(a.shape, 'a')",
+        "10**400",
         "np.full(a.shape, None)",
         "dout * a * (1 + 1j)",
         "np.zeros(0)",
@@ -355,7 +355,6 @@ def test_odd_results_are_wrong_but_never_a_fault_of_the_grader(report_on, result
     assert str(report)
 
 
-@pytest.mark.xfail(strict=True, reason="the diagnosis casts complex values to float")
 def test_a_check_of_complex_values_warns_nobody(report_on, recwarn):
     """nbgrader scores 0 for a check cell that writes anything to stderr."""
     back = "def sigmoid_backward(dout, a):\n    return dout * a * (1 - a) * (2 + 1j)"
@@ -488,14 +487,13 @@ def test_quiz_answers_are_read_kindly_and_judged_strictly(report_on, name, value
     assert report.points == float(right)
 
 
-@pytest.mark.xfail(strict=True, reason='`got == ""` of an array has no truth value')
 @pytest.mark.parametrize("name, right", [("backprop_q8", True), ("backprop_q7", False)])
 def test_an_array_as_a_quiz_answer_is_judged_like_a_tuple(report_on, name, right):
     report = report_on(name, f"{name} = np.array([10, 4])")
     assert report.outcome == ("passed" if right else "wrong")
 
 
-ELLIPSIS = defect("...", reason="plain() turns Ellipsis into an Opaque before it is looked at")
+ELLIPSIS = "..."
 
 
 @pytest.mark.parametrize("value", ["None", "''", ELLIPSIS])

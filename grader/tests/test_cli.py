@@ -179,7 +179,6 @@ def test_progress_reads_the_working_copy(grader, tmp_path):
     assert (tmp_path / "my_course" / FOLDER).is_dir()
 
 
-@pytest.mark.xfail(strict=True, raises=OSError, reason="a traceback instead of a sentence")
 def test_start_into_a_place_that_is_a_file_is_a_sentence(grader, tmp_path):
     (tmp_path / "taken").write_text("x")
     one_sentence(grader("start", tmp_path / "taken"), "taken")

@@ -39,7 +39,7 @@ def test_the_recipe_in_the_sheet_makes_the_same_file_twice(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     made = []
     for _ in range(2):
-        exec(compile(recipe, "digits.md", "exec"), {})  # noqa: S102
+        exec(compile(recipe, "digits.md", "exec"), {})
         made.append((tmp_path / "digits.csv.gz").read_bytes())
     assert made[0] == made[1]
     # Packed bytes may differ between zlib builds; the text may not.

@@ -97,7 +97,7 @@ def test_two_mistakes_that_fit_are_both_kept_silent():
         (lambda x: 0 * x, "All entries are zero."),
         (lambda x: right(x).T, "It looks like the right values, transposed."),
         (lambda x: right(x).ravel(), "The numbers are right; the shape is not."),
-        (lambda x: right(x)[None], "It looks as if the sum over axis 0 is missing."),
+        (lambda x: right(x)[None], "The numbers are right; the shape is not."),
         (lambda x: right(x) + x, ""),
         (lambda x: np.where(right(x) > 0, right(x), np.nan), ""),
         (lambda x: np.zeros((0, 3)), ""),
@@ -130,7 +130,6 @@ def test_a_missing_division_by_n_is_told_with_n_where_all_cases_agree():
     assert said.startswith("It looks like the right values times D")
 
 
-@pytest.mark.xfail(strict=True, reason="names carry the size, so N (3) and N (4) do not meet")
 def test_a_missing_division_by_n_is_told_although_n_differs_from_case_to_case():
     assert "N" in why(table(), lambda x: right(x) / len(x))
 
@@ -152,11 +151,10 @@ def test_a_missing_sum_is_told_with_its_axis():
     exercise = chapter.exercises[0]
     assert why(exercise, lambda x: x) == "It looks as if the sum over axis 0 is missing."
     assert why(exercise, lambda x: x.sum(axis=0, keepdims=True)) == (
-        "It looks as if the sum over axis 0 is missing."
+        "The numbers are right; the shape is not."
     )
 
 
-@pytest.mark.xfail(strict=True, reason="_structure returns before it can say so")
 def test_right_here_and_wrong_there_is_told():
     found = why(table(), lambda x: right(x) if len(x) == 3 else x**3)
     assert found == "It is right for some inputs and wrong for others."
@@ -191,14 +189,14 @@ def test_two_mistakes_at_once_are_both_found(report_on):
 
 
 def test_a_part_that_two_mistakes_explain_is_kept_silent(report_on):
-    """`db` divided by N fits "the mean" and "all divided by N"; `dx` is wrong besides."""
+    """`db` divided by N fits "the mean" and "all divided by N"; all else is wrong besides."""
     cells = """
         def affine_forward(x, w, b):
             return x.reshape(len(x), -1) @ w + b, (x, w, b)
 
         def affine_backward(dout, cache):
             x, w, b = cache
-            return -(dout @ w.T).reshape(x.shape), x.reshape(len(x), -1).T @ dout, dout.mean(0)
+            return -(dout @ w.T).reshape(x.shape), -(x.reshape(len(x), -1).T @ dout), dout.mean(0)
         """
     keys = {f.part: f.key for f in report_on("affine_backward", cells).findings}
     assert keys["db"] == "affine_backward.db_value"

@@ -168,7 +168,8 @@ def test_a_hint_is_asked_for_by_function_too_and_for_unknown_names_there_is_a_no
 
 
 def test_progress_shows_what_is_done_tried_and_open(kernel):
-    kernel(RIGHT, "check(sigmoid_forward)", "check('affine_backward')")
+    wrong = "def affine_backward(dout, cache): return 1, 2, 3"
+    kernel(RIGHT, "check(sigmoid_forward)", wrong, "check('affine_backward')", "check('sgd_step')")
     lines = kernel("str(progress('02'))").splitlines()
     total = len([e for e in get_chapter_exercises()])
     assert f"02 · Backpropagation: 1 of {total} done" in lines
@@ -226,7 +227,6 @@ def test_compare_says_whether_and_where_two_values_differ(kernel, got, expected,
     assert said.replace("`", "") in kernel(f"str(compare({got}, {expected}))")
 
 
-@pytest.mark.xfail(strict=True, reason="size_of() turns the expected value into floats")
 @pytest.mark.parametrize("expected", ["'text'", "{'a': 1}", "[[1], [2, 3]]"])
 def test_compare_of_what_is_no_number_is_a_note(kernel, expected):
     assert "value" in kernel(f"str(compare(1.0, {expected}))")

@@ -192,13 +192,11 @@ def test_numbers_are_short_and_exact_enough():
     assert page.points_text(0.0) == "0" and page.points_text(10.0) == "10"
 
 
-@pytest.mark.xfail(strict=True, reason="_shape of a non-array is '', then kind_of's words follow")
 def test_a_part_that_is_none_is_not_said_to_have_a_shape(report_on):
     cell = "def affine_backward(dout, cache):\n    return dout, None, 0"
     assert "has shape None" not in page.text(report_on("affine_backward", cell))
 
 
-@pytest.mark.xfail(strict=True, reason="page and words print repr() of Opaque and 0-d arrays")
 @pytest.mark.parametrize(
     "name, cell",
     [

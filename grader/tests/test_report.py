@@ -45,7 +45,7 @@ def test_the_json_has_exactly_these_fields(report_on):
     assert (data["name"], data["outcome"]) == ("affine_backward", "wrong")
     assert (data["points"], data["max_points"]) == (2.0, 3.0)
     for finding in data["findings"]:
-        assert list(finding) == ["key", "outcome", "message", "part"]
+        assert list(finding) == ["key", "outcome", "message"]
         assert finding["outcome"] in WORDS
 
 
@@ -85,7 +85,7 @@ def test_the_full_level_tells_the_remedy_too(report_on):
     report = report_on("affine_backward", FORWARD, WRONG, feedback="full")
     assert report.cause.remedy == "Sum over the examples: axis 0."
     assert "Sum over the examples" in str(report) and "Sum over" in report.comment()
-    assert report.to_dict()["findings"][0]["remedy"] == "Sum over the examples: axis 0."
+    assert "Sum over the examples: axis 0." in report.to_dict()["findings"][0]["message"]
 
 
 def test_the_level_changes_neither_outcome_nor_points(report_on, level):
@@ -138,7 +138,6 @@ def test_points_that_arrive_as_another_number_leave_as_a_float(capsys):
     assert type(report.show()) is float
 
 
-@pytest.mark.xfail(strict=True, reason="page looks the exercise up, and raises if it is unknown")
 def test_a_report_on_an_exercise_that_is_gone_can_still_be_read():
     """A journal may hold reports of exercises that were renamed since."""
     assert "passed" in str(made("passed"))

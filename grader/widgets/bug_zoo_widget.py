@@ -58,7 +58,10 @@ class BugZoo(ipywidgets.VBox):
                 ipywidgets.HTML(_block("nn-predict", QUESTION)),
                 self.cage,
                 self._source,
-                ipywidgets.HBox([self.bet, unit, self.button], layout={"flex_flow": "row wrap"}),
+                ipywidgets.HBox(
+                    [self.bet, unit, self.button],
+                    layout={"flex_flow": "row wrap", "align_items": "center", "grid_gap": "0 14px"},
+                ),
                 self.picture,
                 self._reading,
             ]

@@ -230,6 +230,7 @@ function render({ model, el }) {
       const waiting = uses(name).some((n) => K - ops.indexOf(n) > step - K - 1);
       const arrived = step > K && g[name] !== undefined;
       cells[1].textContent = arrived ? show(g[name], 4) + (waiting ? " so far" : "") : "not there yet";
+      cells[1].className = arrived ? "grad" : "";
       cells[2].textContent = show((moved - v[out]) / h, 4);
       const own = model.get("own")[name];
       cells[3].textContent = own === undefined || own === null ? "–" : show(own, 4);

@@ -1,4 +1,4 @@
-"""Pictures that do not move: a figure with its caption, which is its text for screen readers too."""
+"""Pictures that do not move: a figure with a caption, which is its text for screen readers."""
 
 from __future__ import annotations
 

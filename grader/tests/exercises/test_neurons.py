@@ -505,10 +505,8 @@ def by_loops(x, w, b):
     return np.array(classes)
 
 
-def test_loops_over_single_numbers_keep_the_values_and_lose_the_speed():
-    report = judge(get("predict_classes"), by_loops)
-    assert report.cause.key == "predict_classes.without_loops"
-    assert report.points == get("predict_classes").points / 2
+def test_loops_over_single_numbers_are_right_too():
+    assert judge(get("predict_classes"), by_loops).passed
 
 
 def test_a_bias_column_that_fits_a_square_batch_is_still_found():
