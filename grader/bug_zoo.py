@@ -6,8 +6,8 @@ cross-entropy, because then every step of the chain rule is in the code (factor 
 slopes) and can be got wrong.
 
 `BUGS` holds the right backward pass (``"correct"``) and its mistaken copies; each copy differs in
-the marked line only, and the source shown is the source that runs. `train` runs one, `zoo_table` all.
-The names are those of the course's named mistakes.
+the marked lines only, and the source shown is the source that runs. `train` runs one,
+`zoo_table` all. The names are those of the course's named mistakes.
 """
 
 from __future__ import annotations

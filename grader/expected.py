@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -164,16 +164,16 @@ def in_single_precision(exercise: Exercise, item: Prepared) -> tuple[dict[str, A
     if item.case.drive is not None or item.property is not None:
         return ()
     results = []
-    for which in _subsets(len(item.case.args)):
-        args = tuple(_cast(x) if i in which else x for i, x in enumerate(item.case.args))
+    for which, cast in product(_subsets(len(item.case.args)), (_single, _rounded)):
+        args = tuple(cast(x) if i in which else x for i, x in enumerate(item.case.args))
         case = Case(args, item.case.kwargs)
         if item.dout is None:
             results.append(by_part(exercise, run_answer(exercise, case)))
             continue
-        cache = run_answer(forward_of(exercise), case)[forward_of(exercise).keep]
-        for dout in (item.dout, _cast(item.dout)):
-            for kept in (cache, _cast(cache)):
-                results.append(by_part(exercise, exercise.answer(dout.copy(), kept)))
+        forward = forward_of(exercise)
+        cache = run_answer(forward, case)[forward.keep]
+        for dout, kept in product((item.dout, cast(item.dout)), (cache, cast(cache))):
+            results.append(by_part(exercise, exercise.answer(dout.copy(), kept)))
     return tuple(results)
 
 
@@ -183,12 +183,21 @@ def _subsets(count: int) -> list[tuple[int, ...]]:
     return [c for size in range(count + 1) for c in combinations(range(count), size)]
 
 
-def _cast(value: Any) -> Any:
+def _single(value: Any) -> Any:
     """Float arrays in single precision, inside tuples too."""
     if isinstance(value, tuple):
-        return tuple(_cast(item) for item in value)
+        return tuple(_single(item) for item in value)
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
         return value.astype(np.float32)
+    return value
+
+
+def _rounded(value: Any) -> Any:
+    """Float arrays that went through single precision and came back."""
+    if isinstance(value, tuple):
+        return tuple(_rounded(item) for item in value)
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        return value.astype(np.float32).astype(float)
     return value
 
 
