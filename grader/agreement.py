@@ -24,6 +24,7 @@ class Disagreement:
     message: str
     got: Any = None
     where: str = ""
+    expected: Any = None  # of the item that differs, where the value is a container
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ def _agree_inside(got: Any, expected: Any, tolerance: float) -> Agreement | Disa
         result = agree(item, wanted, _scaled(tolerance, wanted))
         if isinstance(result, Disagreement):
             message = result.message.replace("{part}", name)
-            return Disagreement(result.kind, message, got, result.where)
+            inner = result.expected if result.expected is not None else wanted
+            return Disagreement(result.kind, message, result.got, result.where, inner)
         remarks += result.remarks
     return Agreement(tuple(dict.fromkeys(remarks)))
 

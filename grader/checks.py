@@ -17,7 +17,8 @@ from grader.agreement import Agreement, Disagreement
 from grader.attempt import Attempt
 from grader.exercise import Exercise
 from grader.expected import PUBLIC_SEED, forward_of, prepare
-from grader.report import Evidence, Feedback, Finding, Outcome, Report
+from grader.findings import Evidence, Feedback, Finding, Outcome
+from grader.report import Report
 from grader.trial import Trial, try_case
 
 
@@ -206,9 +207,8 @@ def _evidence(exercise: Exercise, part: str, trial: Trial, result: Disagreement)
     if exercise.kind == "quiz":
         return Evidence(got=result.got)
     got = result.got if result.got is not None else trial.got.get(part)
-    return Evidence(
-        words.given(exercise, item), item.expected[part], got, result.where, item.case.label
-    )
+    expected = item.expected[part] if result.expected is None else result.expected
+    return Evidence(words.given(exercise, item), expected, got, result.where, item.case.label)
 
 
 def _parts_skipped(exercise: Exercise) -> list[Finding]:
@@ -224,7 +224,7 @@ def _remarks(exercise: Exercise, trials: list[Trial]) -> tuple[str, ...]:
         remarks.update(dict.fromkeys(f"warning: {text}" for text in trial.call.warnings))
         if trial.borrowed and trial.blocked is None and trial.call.returned:
             forward = exercise.gradient_of
-            remarks[f"no `{forward}` was found, so the usual cache layout was used"] = None
+            remarks[f"no usable `{forward}` was found, so the usual cache layout was used"] = None
     if any(t.call.printed for t in trials):
         remarks["it prints while it runs; the check needs no print"] = None
     return tuple(remarks)[:6]

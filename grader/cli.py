@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grader.report import Feedback
+from grader.findings import Feedback
 
 if TYPE_CHECKING:
     from grader.bulk.grade import ClassResult

@@ -17,7 +17,7 @@ from grader.agreement import Agreement, Disagreement, agree, kind_of, size_of
 from grader.attempt import plain
 from grader.exercise import Exercise, Mistake
 from grader.expected import Prepared, by_part, gradients, run_answer
-from grader.report import Finding
+from grader.findings import Finding
 
 CLOSE = 1e-6  # relative gap below which a structural explanation counts as exact
 

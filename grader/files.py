@@ -18,8 +18,9 @@ from grader.checks import check_exercise
 from grader.exercise import Exercise
 from grader.exercises import all_exercises
 from grader.expected import PUBLIC_SEED
+from grader.findings import Feedback, Finding
 from grader.given import sources_before
-from grader.report import Feedback, Finding, Report
+from grader.report import Report
 from grader.sandbox.cells import without_magics
 from grader.sandbox.client import Limits, Sandbox, WorkerAttempt
 

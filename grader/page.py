@@ -11,7 +11,7 @@ import numpy as np
 
 from grader.agreement import kind_of
 from grader.attempt import Opaque
-from grader.report import WORDS, Evidence, Finding, Report
+from grader.findings import WORDS, Checked, Evidence, Finding
 
 SIGNS = {"passed": "✓", "skipped": "–", "not_attempted": "○"}
 SHOWN = 6  # rows and columns of an array on the page
@@ -52,7 +52,7 @@ section.nnbh pre{margin:4px 0 8px;font-size:12.5px}
 # The last rule hides the bare number that a graded cell ends in; nbgrader still reads it.
 
 
-def display(report: Report) -> None:
+def display(report: Checked) -> None:
     """Show the page in a notebook; print it where there is none."""
     try:
         from IPython import get_ipython
@@ -68,7 +68,7 @@ def display(report: Report) -> None:
 # --- HTML --------------------------------------------------------------------------------------
 
 
-def html(report: Report) -> str:
+def html(report: Checked) -> str:
     """The report as one HTML element with its style; no script, no outside request."""
     edge = {"passed": "--ok", "not_attempted": "--wait", "skipped": "--wait"}
     unit = "point" if report.max_points == 1 else "points"
@@ -93,7 +93,7 @@ def html(report: Report) -> str:
     return "".join(parts)
 
 
-def _headline(report: Report) -> list[str]:
+def _headline(report: Checked) -> list[str]:
     if report.passed:
         lines = [f'<p class="say ok">{_praise(report)}</p>']
         if extra := _afterword(report):
@@ -110,7 +110,7 @@ def _headline(report: Report) -> list[str]:
     return lines
 
 
-def _rows(report: Report) -> list[Finding]:
+def _rows(report: Checked) -> list[Finding]:
     """The findings worth a row: not the cause told above, and one row for all that was skipped."""
     rows = [f for f in report.findings if f is not report.cause or f.part]
     skipped = [f for f in rows if f.outcome == "skipped" and f.part]
@@ -145,7 +145,7 @@ def _steps(findings: list[Finding]) -> str:
     return f'<ul class="steps">{"".join(rows)}</ul>'
 
 
-def _praise(report: Report) -> str:
+def _praise(report: Checked) -> str:
     quiz = any(finding.part == "answer" for finding in report.findings)
     return "Right." if quiz else "All public checks passed."
 
@@ -212,7 +212,7 @@ def _corner(array: np.ndarray) -> tuple[np.ndarray, str]:
 # --- text --------------------------------------------------------------------------------------
 
 
-def text(report: Report) -> str:
+def text(report: Checked) -> str:
     """The report for a terminal, a screen reader, or a log: plain lines."""
     sign = SIGNS.get(report.outcome, "✗")
     points = f"{points_text(report.points)}/{points_text(report.max_points)} points"
@@ -264,6 +264,11 @@ def brief(value: Any, room: int = 70) -> str:
         )
         line = re.sub(r"\[ ", "[", re.sub(r" \]", "]", re.sub(r"\s+", " ", inner)))
         return line if len(line) <= room else str(array.shape)
+    if isinstance(value, dict):
+        inside = ", ".join(
+            f"{key}: {_shape(item) or brief(item, 12)}" for key, item in value.items()
+        )
+        return f"{{{inside}}}" if len(inside) < room else kind_of(value)
     shown = kind_of(value) if isinstance(value, Opaque) else repr(value)
     return shown if len(shown) <= room else kind_of(value)
 
@@ -299,7 +304,7 @@ def _step(finding: Finding) -> str:
     return finding.message
 
 
-def _label(report: Report) -> str:
+def _label(report: Checked) -> str:
     return f"{report.exercise}: {WORDS[report.outcome]}"
 
 
@@ -307,7 +312,7 @@ def points_text(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _afterword(report: Report) -> str:
+def _afterword(report: Checked) -> str:
     from grader.exercises import UnknownName, get
 
     try:
@@ -320,7 +325,7 @@ def _afterword(report: Report) -> str:
     return f"{report.cases} cases, from small to larger.{thought}"
 
 
-def _footer(report: Report) -> str:
+def _footer(report: Checked) -> str:
     name = report.exercise
     time = f"{report.milliseconds:.0f} ms"
     if report.passed or report.outcome == "grader_fault":

@@ -1,72 +1,12 @@
-"""What a check found: plain data, and its plain forms (JSON, comment). Pages are in `page`."""
+"""The report on one exercise: its findings, points and outcome; it shows itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
-Outcome = Literal[
-    "passed", "wrong", "crashed", "timed_out", "not_attempted", "skipped", "grader_fault"
-]
-Feedback = Literal["verdict", "diagnosis", "full"]
-
-WORDS: dict[str, str] = {
-    "passed": "passed",
-    "wrong": "wrong",
-    "crashed": "crashed",
-    "timed_out": "timed out",
-    "not_attempted": "not attempted",
-    "skipped": "skipped",
-    "grader_fault": "fault of the grader",
-}
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """The smallest failing example.
-
-    Attributes
-    ----------
-    given : tuple of (name, value)
-        The inputs; arrays or short texts.
-    expected, got
-        Values of the part that failed; None where there is none.
-    where : str
-        The worst entry in words: "entry [2, 1] is 0.31, expected 0.13".
-    """
-
-    given: tuple[tuple[str, Any], ...] = ()
-    expected: Any = None
-    got: Any = None
-    where: str = ""
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was checked.
-
-    Attributes
-    ----------
-    key : str
-        Stable: "affine_backward.sum_over_wrong_axis".
-    part : str
-        The return value or property it is about; "" for the exercise as a whole.
-    message : str
-        The finding in one sentence.
-    why : str
-        What it looks like: a hypothesis.
-    remedy : str
-        What to do; for the feedback level "full".
-    """
-
-    key: str
-    outcome: Outcome
-    message: str
-    part: str = ""
-    why: str = ""
-    remedy: str = ""
-    evidence: Evidence | None = None
+from grader import page
+from grader.findings import WORDS, Feedback, Finding, Outcome
 
 
 @dataclass(frozen=True)
@@ -146,19 +86,13 @@ class Report:
 
         A plain float between 0 and the maximum; nbgrader takes anything else for full marks.
         """
-        from grader import page
-
         page.display(self)
         return float(self.points)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from grader import page
-
         return {"text/plain": page.text(self), "text/html": page.html(self)}
 
     def __str__(self) -> str:
-        from grader import page
-
         return page.text(self)
 
     __repr__ = __str__

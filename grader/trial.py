@@ -12,7 +12,7 @@ from grader.agreement import FLOAT32, SINGLE, Agreement, Disagreement, agree, ki
 from grader.attempt import Attempt, Call, Opaque
 from grader.exercise import Exercise
 from grader.expected import Prepared, by_part, forward_of, in_single_precision, run_answer
-from grader.report import Finding
+from grader.findings import Finding
 
 
 @dataclass

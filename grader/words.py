@@ -8,7 +8,7 @@ from grader.agreement import brief
 from grader.attempt import Call
 from grader.exercise import Exercise, Property
 from grader.expected import Prepared, forward_of, inputs_by_name
-from grader.report import Evidence, Finding, Outcome
+from grader.findings import Evidence, Finding, Outcome
 
 
 def failed_call(exercise: Exercise, call: Call, item: Prepared) -> Finding:

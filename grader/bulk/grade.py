@@ -18,7 +18,7 @@ from grader.bulk.gradebook import Book
 from grader.bulk.judge import SUBMISSION_SECONDS, Judge, SubmissionResult
 from grader.bulk.rootfiles import class_seed, locked
 from grader.bulk.submissions import Handed, find_submissions
-from grader.report import Feedback
+from grader.findings import Feedback
 from grader.sandbox.client import Limits, Sandbox
 
 BATCH = 50  # submissions in one transaction of the gradebook

@@ -17,7 +17,8 @@ from grader.bulk.redact import redact
 from grader.bulk.submissions import Handed, Submission, defining_cell, read_submission
 from grader.checks import check_exercise
 from grader.exercise import Exercise
-from grader.report import Feedback, Finding, Outcome, Report
+from grader.findings import Feedback, Finding, Outcome
+from grader.report import Report
 from grader.sandbox.client import CellReport, LoadReport, Sandbox, WorkerAttempt
 
 SUBMISSION_SECONDS = 120.0  # for one whole submission

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from grader.report import Evidence, Finding, Report
+from grader.findings import Evidence, Finding
+from grader.report import Report
 
 _ERRORS = {
     name

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from grader import notes, page
-from grader.report import Evidence, Finding, Report
+from grader.findings import Evidence, Finding
+from grader.report import Report
 
 HOSTILE = "</pre></section><script>alert(1)</script><img src=x onerror=alert(1)> \"'&`<b>`"
 VOID = {"img", "br", "hr", "input", "meta", "link"}

@@ -8,7 +8,8 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from grader.report import WORDS, Finding, Report
+from grader.findings import WORDS, Finding
+from grader.report import Report
 
 FORWARD = """
 def affine_forward(x, w, b):
