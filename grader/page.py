@@ -102,12 +102,24 @@ def _headline(report: Checked) -> list[str]:
     cause = report.cause
     if cause is None:
         return [f'<p class="say">{WORDS[report.outcome].capitalize()}.</p>']
-    lines = [f'<p class="say">{inline(cause.message)}</p>']
-    if cause.why:
-        lines.append(f'<p class="why">{inline(cause.why)}</p>')
+    finding, more = _first_sentence(cause.message)
+    lines = [f'<p class="say">{inline(finding)}</p>']
+    if why := " ".join(filter(None, (more, cause.why))):
+        lines.append(f'<p class="why">{inline(why)}</p>')
     if cause.remedy:
         lines.append(f'<p class="why">→ {inline(cause.remedy)}</p>')
     return lines
+
+
+def _first_sentence(message: str) -> tuple[str, str]:
+    """The finding, and what explains it: a full stop or a colon before a new thought."""
+    match = re.search(r"[.:?] (?=[A-Z`\"(]|it )", message)
+    if match is None:
+        return message, ""
+    head, more = message[: match.end()].strip(), message[match.end() :]
+    if head.endswith(":"):
+        head, more = head[:-1] + ".", more[0].upper() + more[1:]
+    return head, more
 
 
 def _rows(report: Checked) -> list[Finding]:
