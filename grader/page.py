@@ -340,9 +340,18 @@ def _afterword(report: Checked) -> str:
 def _footer(report: Checked) -> str:
     name = report.exercise
     time = f"{report.milliseconds:.0f} ms"
-    if report.passed or report.outcome == "grader_fault":
+    if report.passed or report.outcome == "grader_fault" or not _has_hints(name):
         return time
     return f"{time} · more help: `hint({name!r})`"
+
+
+def _has_hints(name: str) -> bool:
+    from grader.exercises import UnknownName, get
+
+    try:
+        return bool(get(name).hints)
+    except UnknownName:
+        return False
 
 
 def escape(value: str) -> str:

@@ -1099,14 +1099,14 @@ chapter.quiz(
     "backprop_q1",
     "What does backpropagation compute?",
     choices={
-        "a": "the new weights after one step of training",
-        "b": "the gradient of the loss with respect to every parameter",
+        "a": "the gradient of the loss with respect to every parameter",
+        "b": "the new weights after one step of training",
         "c": "the error of each neuron, measured against its own target",
         "d": "the learning rate that makes the loss fall fastest",
     },
-    answer="b",
+    answer="a",
     wrong={
-        "a": "The new weights come from the optimiser. It uses what backpropagation computed.",
+        "b": "The new weights come from the optimiser. It uses what backpropagation computed.",
         "c": "Hidden neurons have no target of their own. What flows back is the derivative of "
         "one number, the loss.",
         "d": "The learning rate is chosen by a person or a schedule; no gradient contains it.",
@@ -1157,14 +1157,14 @@ chapter.quiz(
     "How do backpropagation and gradient descent differ?",
     choices={
         "a": "they are two names for one algorithm",
-        "b": "backpropagation computes the gradient; gradient descent is one way to use it",
-        "c": "gradient descent computes the gradient; backpropagation updates the weights",
+        "b": "gradient descent computes the gradient; backpropagation updates the weights",
+        "c": "backpropagation computes the gradient; gradient descent is one way to use it",
         "d": "backpropagation is gradient descent with an automatic learning rate",
     },
-    answer="b",
+    answer="c",
     wrong={
         "a": "The same gradient can feed plain descent, momentum or Adam: two jobs, two parts.",
-        "c": "It is the other way round.",
+        "b": "It is the other way round.",
         "d": "Backpropagation knows no learning rate. Adaptive rates belong to the optimiser.",
     },
     explanation="One `backward`, many optimisers. The lesson runs three of them on the same "
@@ -1175,16 +1175,16 @@ chapter.quiz(
     "Who found it? Which sentence is right?",
     choices={
         "a": "Rumelhart, Hinton and Williams invented the idea in 1986; nothing like it was known",
-        "b": "Linnainmaa described reverse-mode differentiation in 1970, Werbos proposed it for "
-        "nets in 1974, and the 1986 paper showed what hidden layers learn with it",
+        "b": "it was part of the perceptron of 1958",
         "c": "Werbos invented gradient descent in 1974",
-        "d": "it was part of the perceptron of 1958",
+        "d": "Linnainmaa described reverse-mode differentiation in 1970, Werbos proposed it for "
+        "nets in 1974, and the 1986 paper showed what hidden layers learn with it",
     },
-    answer="b",
+    answer="d",
     wrong={
         "a": "The 1986 Nature paper made it famous; the method is older.",
+        "b": "The perceptron had one trained layer and no chain rule.",
         "c": "Gradient descent goes back to Cauchy, 1847. Werbos wrote about derivatives.",
-        "d": "The perceptron had one trained layer and no chain rule.",
     },
     explanation="Linnainmaa 1970; Werbos 1974; Rumelhart, Hinton and Williams, 'Learning "
     "representations by back-propagating errors', Nature 323, 1986.",

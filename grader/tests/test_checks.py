@@ -463,11 +463,11 @@ def test_a_step_in_place_is_as_good_as_a_new_dict(report_on):
 @pytest.mark.parametrize(
     "name, value, right",
     [
-        ("backprop_q1", "'b'", True),
-        ("backprop_q1", "' B) '", True),
-        ("backprop_q1", "'a'", False),
+        ("backprop_q1", "'a'", True),
+        ("backprop_q1", "' A) '", True),
+        ("backprop_q1", "'b'", False),
         ("backprop_q1", "2", False),
-        ("backprop_q1", "['b']", False),
+        ("backprop_q1", "['a']", False),
         ("backprop_q1", "print", False),
         ("backprop_q7", "20", True),
         ("backprop_q7", "20.0", True),

@@ -130,7 +130,7 @@ def test_a_leaked_answer_is_found_whatever_its_layout(copy):
 
 def test_a_leaked_quiz_answer_is_found(copy):
     def leak(notebook):
-        cell_of(notebook, "backprop_q1")["source"] = ["backprop_q1 = 'b'"]
+        cell_of(notebook, "backprop_q1")["source"] = ["backprop_q1 = 'a'"]
 
     changed(learners(copy), leak)
     assert any("holds the answer of backprop_q1" in line for line in leaks(learners(copy)))
