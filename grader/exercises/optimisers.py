@@ -1,0 +1,1142 @@
+"""Chapter 07, optimisers and schedules: what to do with a gradient once it is right.
+
+Rules keep their memory in `config`, so they are checked by a driver that walks several steps:
+many mistakes are invisible after one.
+"""
+
+from itertools import combinations
+
+import numpy as np
+
+from grader.exercise import Case, Chapter
+
+chapter = Chapter("07_optimisers", "Optimisers and schedules")
+
+
+# --- minibatches: one epoch in pieces ------------------------------------------------------------
+
+
+@chapter.exercise(
+    points=3,
+    returns="sizes, examples",
+    difficulty=2,
+    minutes=10,
+    hints=(
+        "Shuffle once, then cut. What has to be shuffled so that X and y stay together?",
+        "`rng.permutation(len(X))` gives the row numbers in a random order. Cut these into pieces; "
+        "a slice that reaches beyond the end is shorter, and no error.",
+        "With `order = rng.permutation(len(X))`: for every `i` in `range(0, len(X), batch_size)`, "
+        "`rows = order[i : i + batch_size]`, then `yield X[rows], y[rows]`. The whole answer "
+        "stands in `solutions/07_optimisers`.",
+    ),
+    afterthought="How many updates does one epoch give for batch sizes 1, 32 and N?",
+)
+def minibatches(X, y, batch_size, rng):
+    """One epoch in random pieces: every example comes exactly once.
+
+    Parameters
+    ----------
+    X : (N, ...) array
+        Examples. X and y are left as they are.
+    y : (N,) array
+        Their labels.
+    batch_size : int
+        Size of each batch; the last one is smaller if N is no multiple of it.
+    rng : numpy.random.Generator
+        Draws the order. It moves on, so the next epoch gets another order.
+
+    Yields
+    ------
+    X_batch, y_batch
+        Rows that belong together. (A list of such pairs will do as well.)
+    """
+    order = rng.permutation(len(X))
+    for i in range(0, len(X), batch_size):
+        rows = order[i : i + batch_size]
+        yield X[rows], y[rows]
+
+
+def drive_epoch(minibatches, X, y, batch_size, seed):
+    """Sizes of the batches, and how often the examples come; y holds a number for each example."""
+    batches = minibatches(X, y, batch_size, np.random.default_rng(seed))
+    if batches is None:
+        return None, None
+    if isinstance(batches, tuple) and len(batches) == 2 and isinstance(batches[0], np.ndarray):
+        raise TypeError("one batch came back, where one pair for each batch is expected")
+    sizes, seen = [], []
+    for X_batch, y_batch in batches:
+        sizes.append(len(X_batch))
+        seen.extend(np.asarray(y_batch).tolist())
+        if len(sizes) > len(X) + 3:
+            break  # a loop without an end
+    counts = [seen.count(number) for number in y.tolist()]
+    if min(counts) == 0:
+        return np.array(sizes), "some never come"
+    return np.array(sizes), "some come twice" if max(counts) > 1 else "each comes once"
+
+
+def _numbered(rng, shape):
+    """Examples, and a different number for each."""
+    return rng.standard_normal(shape), 10 + rng.permutation(shape[0])
+
+
+@chapter.cases(minibatches)
+def minibatch_cases(rng):
+    for shape, size in [((10, 3), 4), ((12, 2), 4), ((37, 5), 8), ((7, 2), 9), ((11, 2, 3, 5), 3)]:
+        X, y = _numbered(rng, shape)
+        seed = int(rng.integers(1000))
+        label = f"N = {shape[0]}, batch_size = {size}"
+        yield Case((X, y, size, seed), drive=drive_epoch, label=label)
+
+
+def drive_pairs(minibatches, X, y, batch_size, seed):
+    """Does every row of X come with its own y?"""
+    rows = {number: X[i].copy() for i, number in enumerate(y.tolist())}
+    for X_batch, y_batch in minibatches(X, y, batch_size, np.random.default_rng(seed)):
+        for x, number in zip(X_batch, np.asarray(y_batch).tolist(), strict=False):
+            if not np.array_equal(x, rows[number]):
+                return False
+    return True
+
+
+@chapter.property(
+    minibatches,
+    "pairs_kept",
+    "Rows of X come with labels of other examples: X and y are not reordered in the same way. A "
+    "net would train on noise.",
+)
+def minibatch_pairs(rng):
+    X, y = _numbered(rng, (13, 3))
+    yield Case((X, y, 5, int(rng.integers(1000))), drive=drive_pairs, label="N = 13")
+
+
+def drive_two_epochs(minibatches, X, y, batch_size, seed):
+    """Two epochs with one generator: is the second one another?"""
+    rng = np.random.default_rng(seed)
+    first = [np.asarray(b).tolist() for _, b in minibatches(X, y, batch_size, rng)]
+    second = [np.asarray(b).tolist() for _, b in minibatches(X, y, batch_size, rng)]
+    if first == second:
+        return "both epochs have the same order"
+    if sorted(map(sorted, first)) == sorted(map(sorted, second)):
+        return "the same examples share a batch in both epochs"
+    return "a new order"
+
+
+@chapter.property(
+    minibatches,
+    "order_drawn_anew",
+    "The second epoch repeats the first: the order has to be drawn anew each time, for the "
+    "examples and not only for the batches.",
+)
+def minibatch_orders(rng):
+    X, y = _numbered(rng, (40, 2))
+    yield Case((X, y, 8, int(rng.integers(1000))), drive=drive_two_epochs, label="two epochs")
+
+
+def drive_same_seed(minibatches, X, y, batch_size, seed):
+    """Two generators with one seed: the same epoch?"""
+    epochs = []
+    for _ in range(2):
+        rng = np.random.default_rng(seed)
+        epochs.append([np.asarray(b).tolist() for _, b in minibatches(X, y, batch_size, rng)])
+    return epochs[0] == epochs[1]
+
+
+@chapter.property(
+    minibatches,
+    "same_seed_same_batches",
+    "Two generators with the same seed give different epochs: it looks as if the order is drawn "
+    "from another source than `rng`. Such a run can not be repeated.",
+)
+def minibatch_seeds(rng):
+    X, y = _numbered(rng, (40, 2))
+    yield Case((X, y, 8, int(rng.integers(1000))), drive=drive_same_seed, label="one seed, twice")
+
+
+@chapter.mistake(
+    minibatches,
+    "last_dropped",
+    "The last, smaller batch is missing: with N = 10 and batches of 4, two examples never come.",
+    "Let the loop run over `range(0, N, batch_size)`, not over `N // batch_size` batches.",
+)
+def minibatches_last_dropped(X, y, batch_size, rng):
+    order = rng.permutation(len(X))
+    for k in range(len(X) // batch_size):
+        rows = order[k * batch_size : (k + 1) * batch_size]
+        yield X[rows], y[rows]
+
+
+@chapter.mistake(
+    minibatches,
+    "with_replacement",
+    "Some examples come twice and others not at all: each batch looks drawn on its own. In an "
+    "epoch every example comes exactly once.",
+    "Draw ONE permutation, and cut it.",
+)
+def minibatches_with_replacement(X, y, batch_size, rng):
+    for i in range(0, len(X), batch_size):
+        rows = rng.integers(0, len(X), min(batch_size, len(X) - i))
+        yield X[rows], y[rows]
+
+
+@chapter.mistake(
+    minibatches,
+    "full_size_with_replacement",
+    "Every batch is full, and some examples come twice: each batch looks drawn on its own from "
+    "all examples.",
+    "Draw ONE permutation, and cut it.",
+)
+def minibatches_full_size_with_replacement(X, y, batch_size, rng):
+    for _ in range(0, len(X), batch_size):
+        rows = rng.integers(0, len(X), batch_size)
+        yield X[rows], y[rows]
+
+
+@chapter.mistake(
+    minibatches,
+    "pairs_broken",
+    "X and y are each shuffled in an order of their own: the labels belong to other examples.",
+    "Draw one order, and use it for both.",
+)
+def minibatches_pairs_broken(X, y, batch_size, rng):
+    first, second = rng.permutation(len(X)), rng.permutation(len(X))
+    for i in range(0, len(X), batch_size):
+        yield X[first[i : i + batch_size]], y[second[i : i + batch_size]]
+
+
+@chapter.mistake(
+    minibatches,
+    "not_shuffled",
+    "Every epoch has the same order: it looks as if nothing is shuffled, or always from the same "
+    "seed.",
+    "`order = rng.permutation(len(X))`, inside the function.",
+)
+def minibatches_not_shuffled(X, y, batch_size, rng):
+    for i in range(0, len(X), batch_size):
+        yield X[i : i + batch_size], y[i : i + batch_size]
+
+
+@chapter.mistake(
+    minibatches,
+    "batches_shuffled_only",
+    "The order of the batches changes, their content does not: the same examples share a batch "
+    "in every epoch.",
+    "Shuffle the examples first, then cut.",
+)
+def minibatches_batches_shuffled_only(X, y, batch_size, rng):
+    starts = np.arange(0, len(X), batch_size)
+    ends = [k for k in starts if k + batch_size > len(X)]
+    full = rng.permutation([k for k in starts if k + batch_size <= len(X)])
+    for i in [*full, *ends]:
+        i = int(i)
+        yield X[i : i + batch_size], y[i : i + batch_size]
+
+
+@chapter.mistake(
+    minibatches,
+    "another_generator",
+    "The same seed does not give the same batches: the order seems to come from another source "
+    "than `rng`, such as `np.random.permutation`.",
+    "`rng.permutation(len(X))`, with the `rng` that is handed in.",
+)
+def minibatches_another_generator(X, y, batch_size, rng):
+    order = np.random.default_rng().permutation(len(X))
+    for i in range(0, len(X), batch_size):
+        rows = order[i : i + batch_size]
+        yield X[rows], y[rows]
+
+
+@chapter.mistake(
+    minibatches,
+    "equal_pieces",
+    "The batches have nearly equal sizes instead of `batch_size` each: it looks like "
+    "`np.array_split`.",
+    "Cut after every `batch_size` examples; only the last batch may be smaller.",
+)
+def minibatches_equal_pieces(X, y, batch_size, rng):
+    order = rng.permutation(len(X))
+    return [(X[r], y[r]) for r in np.array_split(order, -(-len(X) // batch_size))]
+
+
+@chapter.mistake(
+    minibatches,
+    "first_batch_only",
+    "One batch came back and the function ended: it looks like `return` inside the loop.",
+    "`yield` hands out a batch and goes on; or collect the pairs in a list.",
+)
+def minibatches_first_batch_only(X, y, batch_size, rng):
+    order = rng.permutation(len(X))[:batch_size]
+    return X[order], y[order]
+
+
+# --- walking several steps with a rule -----------------------------------------------------------
+
+
+def drive_rule(rule, w, gradients, config):
+    """Walk one step for each gradient; all positions, and the states that `config` holds then."""
+    path, states = [], ("velocity", "cache", "m", "v", "t")
+    for k, dw in enumerate(gradients):
+        came = rule(w, dw) if k == 0 and config is None else rule(w, dw, config)
+        if came is None:
+            return None, None
+        if not isinstance(came, (tuple, list)) or len(came) < 2:
+            raise TypeError("one value came back, where two are expected: next_w, config")
+        w, config = came[0], came[1]
+        if w is None:
+            return None, None
+        if config is not None and not isinstance(config, dict):
+            raise TypeError(f"the second value is {type(config).__name__}; config is a dict")
+        path.append(np.array(w))
+    if any(step.shape != path[0].shape for step in path):
+        path = path[-1]
+    return np.array(path), {name: config[name] for name in states if name in (config or {})}
+
+
+def drive_plain_rule(rule, w, gradients, config):
+    """The same for a rule without states: only the positions."""
+    path = []
+    for k, dw in enumerate(gradients):
+        came = rule(w, dw) if k == 0 and config is None else rule(w, dw, config)
+        if came is None:
+            return None
+        if not isinstance(came, (tuple, list)) or len(came) < 2:
+            raise TypeError("one value came back, where two are expected: next_w, config")
+        w, config = came[0], came[1]
+        if w is None:
+            return None
+        path.append(np.array(w))
+    if any(step.shape != path[0].shape for step in path):
+        path = path[-1]
+    return np.array(path)
+
+
+def _walk(rng, steps, shape):
+    """A start and gradients of both signs, far from any epsilon."""
+    w = rng.normal(0, 1, shape)
+    size = rng.uniform(2, 5, (steps, *shape))
+    return w, size * rng.choice([-1.0, 1.0], size.shape)
+
+
+def _rule_cases(rng, settings, preset, drive=drive_rule):
+    """One step, several steps, other settings, and states that are there already."""
+    yield Case((*_walk(rng, 1, (3,)), None), drive=drive, label="one step, config=None")
+    yield Case(
+        (*_walk(rng, 4, (4, 5)), None),
+        drive=drive,
+        label="4 steps from config=None; the first index of next_w is the step",
+    )
+    yield Case(
+        (*_walk(rng, 5, (2, 3, 5)), settings),
+        drive=drive,
+        label=", ".join(f"{name} {value:g}" for name, value in settings.items()) + "; 5 steps",
+    )
+    shape = (5, 7)
+    states = {name: make(shape) for name, make in preset.items()}
+    yield Case(
+        (*_walk(rng, 3, shape), {"learning_rate": 0.07, **states}),
+        drive=drive,
+        label=f"{', '.join(preset) or 'learning_rate'} given in config; 3 steps",
+    )
+
+
+# --- plain gradient descent ----------------------------------------------------------------------
+
+
+@chapter.exercise(
+    points=1,
+    returns="next_w",
+    difficulty=1,
+    minutes=4,
+    hints=(
+        "The gradient points uphill. Which sign leads down?",
+        "`config` is a dict, or None at the first call: make it `{}` then, and read the rate with "
+        "a default.",
+        "`config = {} if config is None else config`, `rate = config.setdefault('learning_rate', "
+        "1e-2)`, then return `w - rate * dw, config`. The whole answer stands in "
+        "`solutions/07_optimisers`.",
+    ),
+    afterthought="The other rules have the same signature. What does that spare the trainer?",
+)
+def sgd(w, dw, config=None):
+    """One step of plain gradient descent: w - learning_rate * dw.
+
+    Parameters
+    ----------
+    w : array of any shape
+    dw : array like w
+        The gradient of the loss.
+    config : dict or None
+        May hold "learning_rate" (1e-2 if it does not).
+
+    Returns
+    -------
+    next_w : array like w
+    config : dict
+        To be handed in again at the next step.
+    """
+    config = {} if config is None else config
+    rate = config.setdefault("learning_rate", 1e-2)
+    return w - rate * dw, config
+
+
+@chapter.cases(sgd)
+def sgd_cases(rng):
+    yield from _rule_cases(rng, {"learning_rate": 0.3}, {}, drive_plain_rule)
+
+
+@chapter.mistake(
+    sgd,
+    "uphill",
+    "The weights moved along the gradient, which points uphill: the loss would rise.",
+    "Subtract: `w - rate * dw`.",
+)
+def sgd_uphill(w, dw, config=None):
+    config = config or {}
+    return w + config.get("learning_rate", 1e-2) * dw, config
+
+
+@chapter.mistake(
+    sgd,
+    "learning_rate_dropped",
+    "The step is the whole gradient: the learning rate is not used.",
+    "Multiply the gradient by the learning rate.",
+)
+def sgd_learning_rate_dropped(w, dw, config=None):
+    return w - dw, config or {}
+
+
+@chapter.mistake(
+    sgd,
+    "learning_rate_fixed",
+    "The step is always 0.01 times the gradient: `config['learning_rate']` is not used.",
+    "0.01 is the default only; a rate in `config` comes first.",
+)
+def sgd_learning_rate_fixed(w, dw, config=None):
+    return w - 1e-2 * dw, config or {}
+
+
+@chapter.mistake(
+    sgd,
+    "learning_rate_squared",
+    "The learning rate is multiplied in twice.",
+    "Once is enough: `w - rate * dw`.",
+)
+def sgd_learning_rate_squared(w, dw, config=None):
+    config = config or {}
+    return w - config.get("learning_rate", 1e-2) ** 2 * dw, config
+
+
+@chapter.mistake(
+    sgd,
+    "config_not_returned",
+    "Only the weights came back. Two values are asked for: the next step needs `config` again.",
+    "`return next_w, config`.",
+)
+def sgd_config_not_returned(w, dw, config=None):
+    return w - (config or {}).get("learning_rate", 1e-2) * dw
+
+
+@chapter.mistake(
+    sgd,
+    "config_is_none",
+    "At the first call `config` is None, and None has no entries.",
+    "First line: `config = {} if config is None else config`.",
+)
+def sgd_config_is_none(w, dw, config=None):
+    return w - config["learning_rate"] * dw, config
+
+
+@chapter.mistake(
+    sgd,
+    "step_returned",
+    "The step came back, not the new weights.",
+    "Return `w` minus the step.",
+)
+def sgd_step_returned(w, dw, config=None):
+    config = config or {}
+    return config.get("learning_rate", 1e-2) * dw, config
+
+
+# --- momentum ------------------------------------------------------------------------------------
+
+
+@chapter.exercise(
+    points=3,
+    returns="next_w, config",
+    difficulty=2,
+    minutes=8,
+    hints=(
+        "Think of a ball: the old velocity is kept in part, the slope adds to it, and the weights "
+        "move by the velocity.",
+        "v = mu * v - rate * dw, then w + v. The new v has to be stored in `config['velocity']`, "
+        "or the next step starts from rest.",
+        "`v = config.get('velocity', np.zeros_like(w))`, `v = mu * v - rate * dw`, "
+        "`config['velocity'] = v`, `return w + v, config`. The whole answer stands in "
+        "`solutions/07_optimisers`.",
+    ),
+    afterthought="The gradient stays the same for ever. How long do the steps get, in units of "
+    "rate * dw?",
+)
+def sgd_momentum(w, dw, config=None):
+    """One step of gradient descent with momentum: v = mu v - learning_rate dw, then w + v.
+
+    Parameters
+    ----------
+    w : array of any shape
+    dw : array like w
+        The gradient of the loss.
+    config : dict or None
+        May hold "learning_rate" (1e-2), "momentum" mu (0.9) and the state "velocity", an array
+        like w (zeros).
+
+    Returns
+    -------
+    next_w : array like w
+    config : dict
+        With the new "velocity".
+    """
+    config = {} if config is None else config
+    rate = config.setdefault("learning_rate", 1e-2)
+    mu = config.setdefault("momentum", 0.9)
+    v = config.get("velocity", np.zeros_like(w))
+    v = mu * v - rate * dw
+    config["velocity"] = v
+    return w + v, config
+
+
+@chapter.cases(sgd_momentum)
+def momentum_cases(rng):
+    settings = {"learning_rate": 0.2, "momentum": 0.7}
+    preset = {"velocity": lambda shape: rng.normal(0, 0.5, shape)}
+    yield from _rule_cases(rng, settings, preset)
+
+
+def _momentum_parts(w, config):
+    config = {} if config is None else config
+    rate, mu = config.get("learning_rate", 1e-2), config.get("momentum", 0.9)
+    return config, rate, mu, config.get("velocity", np.zeros_like(w))
+
+
+@chapter.mistake(
+    sgd_momentum,
+    "velocity_sign",
+    "The weights run uphill: the velocity collects +rate * dw and is then added.",
+    "v = mu * v - rate * dw, and w + v.",
+)
+def sgd_momentum_velocity_sign(w, dw, config=None):
+    config, rate, mu, v = _momentum_parts(w, config)
+    v = mu * v + rate * dw
+    return w + v, {**config, "velocity": v}
+
+
+@chapter.mistake(
+    sgd_momentum,
+    "velocity_counted_uphill",
+    "The first steps are right, but the stored velocity has the opposite sign: it fits "
+    "v = mu * v + rate * dw and w - v. A velocity that is handed in is then read backwards.",
+    "v points where the weights move: v = mu * v - rate * dw, and w + v.",
+)
+def sgd_momentum_velocity_counted_uphill(w, dw, config=None):
+    config, rate, mu, v = _momentum_parts(w, config)
+    v = mu * v + rate * dw
+    return w - v, {**config, "velocity": v}
+
+
+@chapter.mistake(
+    sgd_momentum,
+    "rate_outside",
+    "The steps fit v = mu * v + dw and w - rate * v, a form that some libraries use. Here the "
+    "velocity contains the rate already, so a velocity that is handed in means something else.",
+    "v = mu * v - rate * dw, and w + v.",
+)
+def sgd_momentum_rate_outside(w, dw, config=None):
+    config, rate, mu, v = _momentum_parts(w, config)
+    v = mu * v + dw
+    return w - rate * v, {**config, "velocity": v}
+
+
+@chapter.mistake(
+    sgd_momentum,
+    "learning_rate_squared",
+    "The learning rate is multiplied in twice: in the velocity, and again in the step.",
+    "The velocity contains the rate already: `w + v`.",
+)
+def sgd_momentum_learning_rate_squared(w, dw, config=None):
+    config, rate, mu, v = _momentum_parts(w, config)
+    v = mu * v - rate * dw
+    return w + rate * v, {**config, "velocity": v}
+
+
+@chapter.mistake(
+    sgd_momentum,
+    "velocity_not_stored",
+    "The velocity is not stored in `config`: every step starts from rest, and the rule is plain "
+    "gradient descent.",
+    "`config['velocity'] = v` before the return.",
+)
+def sgd_momentum_velocity_not_stored(w, dw, config=None):
+    config, rate, mu, v = _momentum_parts(w, config)
+    return w + mu * v - rate * dw, config
+
+
+@chapter.mistake(
+    sgd_momentum,
+    "velocity_not_used",
+    "A velocity is kept, but the step does not use it: the weights move by -rate * dw alone.",
+    "Move by the velocity: `w + v`.",
+)
+def sgd_momentum_velocity_not_used(w, dw, config=None):
+    config, rate, mu, v = _momentum_parts(w, config)
+    return w - rate * dw, {**config, "velocity": mu * v - rate * dw}
+
+
+@chapter.mistake(
+    sgd_momentum,
+    "one_step_late",
+    "The weights move by the OLD velocity: the first step goes nowhere.",
+    "Renew the velocity first, then move.",
+)
+def sgd_momentum_one_step_late(w, dw, config=None):
+    config, rate, mu, v = _momentum_parts(w, config)
+    return w + v, {**config, "velocity": mu * v - rate * dw}
+
+
+@chapter.mistake(
+    sgd_momentum,
+    "average",
+    "The gradient enters with a weight of 1 - mu: that is a moving average, as in Adam. The "
+    "steps are 1 / (1 - mu) times too short.",
+    "v = mu * v - rate * dw.",
+)
+def sgd_momentum_average(w, dw, config=None):
+    config, rate, mu, v = _momentum_parts(w, config)
+    v = mu * v - (1 - mu) * rate * dw
+    return w + v, {**config, "velocity": v}
+
+
+@chapter.mistake(
+    sgd_momentum,
+    "momentum_fixed",
+    "The momentum is always 0.9: `config['momentum']` is not used.",
+    "0.9 is the default only; a value in `config` comes first.",
+)
+def sgd_momentum_momentum_fixed(w, dw, config=None):
+    config, rate, _, v = _momentum_parts(w, config)
+    v = 0.9 * v - rate * dw
+    return w + v, {**config, "velocity": v}
+
+
+@chapter.mistake(
+    sgd_momentum,
+    "nesterov",
+    "These steps are those of Nesterov's momentum, which looks one step ahead. It is a good rule, "
+    "and another one.",
+    "Move by the new velocity alone: `w + v`.",
+)
+def sgd_momentum_nesterov(w, dw, config=None):
+    config, rate, mu, v = _momentum_parts(w, config)
+    v = mu * v - rate * dw
+    return w + mu * v - rate * dw, {**config, "velocity": v}
+
+
+@chapter.mistake(
+    sgd_momentum,
+    "config_not_returned",
+    "Only the weights came back. The next step needs `config`, where the velocity is kept.",
+    "`return next_w, config`.",
+)
+def sgd_momentum_config_not_returned(w, dw, config=None):
+    config, rate, mu, v = _momentum_parts(w, config)
+    return w + mu * v - rate * dw
+
+
+# --- RMSProp -------------------------------------------------------------------------------------
+
+# Eps inside or outside the root, and Adam's correction moved into the rate: with gradients of 2
+# to 5 all right forms agree to a tenth of this; every wrong form is off by 1e-3 or more.
+FORMS_AGREE = 1e-6
+
+
+@chapter.exercise(
+    points=3,
+    returns="next_w, config",
+    difficulty=2,
+    minutes=8,
+    rtol=FORMS_AGREE,
+    hints=(
+        "Every weight gets a rate of its own: the step is divided by the usual size of its "
+        "gradient.",
+        "`cache` is a running mean of the SQUARED gradient: most of the old, a little of the new. "
+        "The usual size is its root.",
+        "`cache = decay * cache + (1 - decay) * dw**2`, store it, then "
+        "`w - rate * dw / (np.sqrt(cache) + epsilon)`. The whole answer stands in "
+        "`solutions/07_optimisers`.",
+    ),
+    afterthought="All gradients are made 1000 times larger. What happens to the steps?",
+)
+def rmsprop(w, dw, config=None):
+    """One step of RMSProp: the gradient, divided by its own running size.
+
+    cache = decay_rate * cache + (1 - decay_rate) * dw^2; the step is
+    learning_rate * dw / (sqrt(cache) + epsilon), downhill.
+
+    Parameters
+    ----------
+    w : array of any shape
+    dw : array like w
+        The gradient of the loss.
+    config : dict or None
+        May hold "learning_rate" (1e-2), "decay_rate" (0.99), "epsilon" (1e-8) and the state
+        "cache", an array like w (zeros).
+
+    Returns
+    -------
+    next_w : array like w
+    config : dict
+        With the new "cache".
+    """
+    config = {} if config is None else config
+    rate = config.setdefault("learning_rate", 1e-2)
+    decay = config.setdefault("decay_rate", 0.99)
+    epsilon = config.setdefault("epsilon", 1e-8)
+    cache = config.get("cache", np.zeros_like(w))
+    cache = decay * cache + (1 - decay) * dw**2
+    config["cache"] = cache
+    return w - rate * dw / (np.sqrt(cache) + epsilon), config
+
+
+@chapter.cases(rmsprop)
+def rmsprop_cases(rng):
+    settings = {"learning_rate": 0.05, "decay_rate": 0.8}
+    preset = {"cache": lambda shape: rng.uniform(2, 12, shape)}
+    yield from _rule_cases(rng, settings, preset)
+
+
+def _rmsprop(w, dw, config, bug):
+    config = {} if config is None else dict(config)
+    rate, decay = config.get("learning_rate", 1e-2), config.get("decay_rate", 0.99)
+    old = config.get("cache", np.zeros_like(w))
+    if bug == "decay_fixed":
+        decay = 0.99
+    keep, add = (1 - decay, decay) if bug == "decay_swapped" else (decay, 1 - decay)
+    if bug in ("weight_missing", "never_forgets"):
+        add = 1
+    if bug == "never_forgets":
+        keep = 1
+    cache = keep * old + add * (dw if bug == "not_squared" else dw**2)
+    if bug != "cache_not_stored":
+        config["cache"] = cache
+    if bug == "old_cache":
+        cache = old
+    with np.errstate(all="ignore"):
+        below = cache + 1e-8 if bug == "no_root" else np.sqrt(cache) + 1e-8
+    sign = 1 if bug == "uphill" else -1
+    return w + sign * rate * dw / below, config
+
+
+def _declare(answer, rule, bugs):
+    """Mistakes of a rule that takes the name of its bug."""
+    for bug, (message, remedy) in bugs.items():
+
+        def wrong(w, dw, config=None, bug=bug):
+            return rule(w, dw, config, bug)
+
+        chapter.mistake(answer, bug, message, remedy)(wrong)
+
+
+SIZE_BUGS = {
+    "no_root": (
+        "The step is divided by the mean SQUARE of the gradient: the root is missing. Large "
+        "gradients then give small steps.",
+        "Divide by `np.sqrt(cache) + epsilon`.",
+    ),
+    "uphill": (
+        "The weights moved along the gradient, which points uphill.",
+        "Subtract the step.",
+    ),
+    "cache_not_stored": (
+        "The new `cache` is not stored in `config`: every step begins with the old one.",
+        "`config['cache'] = cache` before the return.",
+    ),
+    "old_cache": (
+        "The step is divided by the OLD cache, which is 0 at the first step: it becomes enormous.",
+        "Renew the cache first, then take the step.",
+    ),
+}
+
+_declare(
+    rmsprop,
+    _rmsprop,
+    {
+        **SIZE_BUGS,
+        "decay_swapped": (
+            "Old and new have each other's weight: the cache keeps 1 - decay_rate of the old and "
+            "takes decay_rate of the new. It has no memory to speak of.",
+            "`decay * cache + (1 - decay) * dw**2`.",
+        ),
+        "weight_missing": (
+            "The squared gradient enters with a weight of 1: the factor (1 - decay_rate) is "
+            "missing.",
+            "`decay * cache + (1 - decay) * dw**2`.",
+        ),
+        "never_forgets": (
+            "The cache adds up all squares and forgets nothing: that is Adagrad.",
+            "`decay * cache + (1 - decay) * dw**2`.",
+        ),
+        "not_squared": (
+            "The cache is a mean of the gradient, not of its square: it becomes negative, and the "
+            "root of a negative number is nan.",
+            "Square the gradient: `dw**2`.",
+        ),
+        "decay_fixed": (
+            "The decay rate is always 0.99: `config['decay_rate']` is not used.",
+            "0.99 is the default only; a value in `config` comes first.",
+        ),
+    },
+)
+
+
+# --- Adam ----------------------------------------------------------------------------------------
+
+
+@chapter.exercise(
+    points=4,
+    returns="next_w, config",
+    difficulty=3,
+    minutes=15,
+    rtol=FORMS_AGREE,
+    hints=(
+        "Adam joins two running means: m of the gradient (as momentum does) and v of its square "
+        "(as RMSProp does). Both start at 0, so both are too small at first.",
+        "After t steps the weights in m add up to 1 - beta1**t. Dividing by that sum repairs the "
+        "start. Count t up before it is used; store m and v UNcorrected.",
+        "`t += 1`, `m = b1 * m + (1 - b1) * dw`, `v = b2 * v + (1 - b2) * dw**2`, store the three; "
+        "then `m_hat = m / (1 - b1**t)`, `v_hat = v / (1 - b2**t)` and "
+        "`w - rate * m_hat / (np.sqrt(v_hat) + epsilon)`. The whole answer stands in "
+        "`solutions/07_optimisers`.",
+    ),
+    afterthought="How long is the first step, whatever the gradient is?",
+)
+def adam(w, dw, config=None):
+    """One step of Adam, with bias correction.
+
+    m and v are running means of dw and of dw^2, with weights beta1 and beta2 for the old. The
+    step is learning_rate * m_hat / (sqrt(v_hat) + epsilon), downhill, where m_hat = m / (1 -
+    beta1^t) and v_hat = v / (1 - beta2^t). `config` keeps m and v as they are, without correction.
+
+    Parameters
+    ----------
+    w : array of any shape
+    dw : array like w
+        The gradient of the loss.
+    config : dict or None
+        May hold "learning_rate" (1e-3), "beta1" (0.9), "beta2" (0.999), "epsilon" (1e-8) and the
+        states "m" and "v", arrays like w (zeros), and "t", the number of steps taken (0). t is
+        incremented before it is used.
+
+    Returns
+    -------
+    next_w : array like w
+    config : dict
+        With the new "m", "v" and "t".
+    """
+    config = {} if config is None else config
+    rate = config.setdefault("learning_rate", 1e-3)
+    beta1 = config.setdefault("beta1", 0.9)
+    beta2 = config.setdefault("beta2", 0.999)
+    epsilon = config.setdefault("epsilon", 1e-8)
+    t = config.get("t", 0) + 1
+    m = beta1 * config.get("m", np.zeros_like(w)) + (1 - beta1) * dw
+    v = beta2 * config.get("v", np.zeros_like(w)) + (1 - beta2) * dw**2
+    config.update(m=m, v=v, t=t)
+    m_hat = m / (1 - beta1**t)
+    v_hat = v / (1 - beta2**t)
+    return w - rate * m_hat / (np.sqrt(v_hat) + epsilon), config
+
+
+@chapter.cases(adam)
+def adam_cases(rng):
+    settings = {"learning_rate": 0.05, "beta1": 0.7, "beta2": 0.9}
+    preset = {
+        "m": lambda shape: rng.normal(0, 2, shape),
+        "v": lambda shape: rng.uniform(2, 12, shape),
+        "t": lambda shape: 5,
+    }
+    yield from _rule_cases(rng, settings, preset)
+
+
+def _adam(w, dw, config, bug):
+    config = {} if config is None else dict(config)
+    rate = config.get("learning_rate", 1e-3)
+    b1, b2 = config.get("beta1", 0.9), config.get("beta2", 0.999)
+    t = config.get("t", 0)
+    m, v = config.get("m", np.zeros_like(w)), config.get("v", np.zeros_like(w))
+    if bug == "betas_swapped":
+        b1, b2 = b2, b1
+    if bug == "betas_fixed":
+        b1, b2 = 0.9, 0.999
+    used = t if bug in ("t_never_counted", "t_counted_late") else t + 1
+    square = v.dtype.type(0) + (dw if bug == "not_squared" else dw**2)
+    if bug == "decay_swapped":
+        m, v = (1 - b1) * m + b1 * dw, (1 - b2) * v + b2 * square
+    else:
+        m, v = b1 * m + (1 - b1) * dw, b2 * v + (1 - b2) * square
+    with np.errstate(all="ignore"):
+        below1 = 1 - (b1 * used if bug == "times_t" else np.float64(b1) ** used)
+        below2 = 1 - (b2 * used if bug == "times_t" else np.float64(b2) ** used)
+        below1 = 1 if bug in ("no_bias_correction", "m_not_corrected") else below1
+        below2 = 1 if bug in ("no_bias_correction", "v_not_corrected") else below2
+        m_hat, v_hat = m / below1, v / below2
+        size = v_hat + 1e-8 if bug == "no_root" else np.sqrt(v_hat) + 1e-8
+        step = rate * (dw if bug == "m_not_used" else m_hat) / size
+    if bug == "corrected_stored":
+        m, v = m_hat, v_hat
+    if bug != "states_not_stored":
+        config.update(m=m, v=v, t=t if bug in ("t_never_counted", "t_not_stored") else t + 1)
+    return (w + step if bug == "uphill" else w - step), config
+
+
+_declare(
+    adam,
+    _adam,
+    {
+        "no_bias_correction": (
+            "These values equal Adam without bias correction: m and v start at 0 and are too small "
+            "at first, v far more so. With the usual betas the first step is about 3 times too "
+            "long.",
+            "Divide m by 1 - beta1**t and v by 1 - beta2**t before the step.",
+        ),
+        "t_never_counted": (
+            "`t` is never incremented. It stays as it came; from config=None that is 0, and "
+            "1 - beta**0 is 0: a division by zero.",
+            "`t = config['t'] + 1` first, and store it.",
+        ),
+        "t_not_stored": (
+            "The new `t` is not stored in `config`: every step is corrected as if it were the "
+            "same one.",
+            "`config['t'] = t` before the return.",
+        ),
+        "t_counted_late": (
+            "`t` is incremented after its use. The first step then divides by 1 - beta**0, which "
+            "is 0.",
+            "Count first: the first step is t = 1.",
+        ),
+        "corrected_stored": (
+            "The corrected moments are stored back in `config`: the next step corrects them again.",
+            "Keep m and v as they are; m_hat and v_hat live for one step.",
+        ),
+        "m_not_corrected": (
+            "v is corrected and m is not: the first step is ten times too short with beta1 = 0.9.",
+            "m_hat = m / (1 - beta1**t).",
+        ),
+        "v_not_corrected": (
+            "m is corrected and v is not: the first step is about 32 times too long with "
+            "beta2 = 0.999.",
+            "v_hat = v / (1 - beta2**t).",
+        ),
+        "times_t": (
+            "The correction is 1 - beta * t: beta is multiplied by t where a power is meant.",
+            "`beta1**t`, not `beta1 * t`.",
+        ),
+        "betas_swapped": (
+            "beta1 and beta2 are exchanged: m belongs to beta1, v to beta2.",
+            "beta1 for the mean of the gradient, beta2 for the mean of its square.",
+        ),
+        "betas_fixed": (
+            "beta1 and beta2 are always 0.9 and 0.999: those in `config` are not used.",
+            "The numbers are defaults only; values in `config` come first.",
+        ),
+        "decay_swapped": (
+            "Old and new have each other's weight: m keeps 1 - beta1 of the old and takes beta1 "
+            "of the new, and v likewise.",
+            "`beta1 * m + (1 - beta1) * dw`.",
+        ),
+        "no_root": (
+            "The step is divided by v_hat itself: the root is missing.",
+            "Divide by `np.sqrt(v_hat) + epsilon`.",
+        ),
+        "not_squared": (
+            "v is a mean of the gradient, not of its square: the root of a negative number is nan.",
+            "Square the gradient: `dw**2`.",
+        ),
+        "m_not_used": (
+            "The step takes the gradient itself where m_hat is meant: that is RMSProp with a "
+            "correction.",
+            "`rate * m_hat / (...)`.",
+        ),
+        "states_not_stored": (
+            "m, v and t are not stored in `config`: every step is a first step.",
+            "Store all three before the return.",
+        ),
+        "uphill": (
+            "The weights moved uphill: the step is added.",
+            "Subtract the step.",
+        ),
+    },
+)
+
+
+# --- the cosine ----------------------------------------------------------------------------------
+
+
+def drive_schedule(schedule, steps, settings):
+    """The rate at each of the steps."""
+    rates = [schedule(step, *settings) for step in steps]
+    if any(rate is None for rate in rates):
+        return None
+    return np.array([float(rate) for rate in rates])
+
+
+def _schedule_cases(*settings):
+    """Cases from (label, last step, settings)."""
+
+    def cases(rng):
+        for label, last, values in settings:
+            steps = list(range(last + 1))
+            yield Case((steps, values), drive=drive_schedule, label=label)
+
+    return cases
+
+
+@chapter.exercise(
+    points=3,
+    returns="rates",
+    difficulty=2,
+    minutes=8,
+    hints=(
+        "Half a wave, from its top to its valley, stretched over `total` steps. Then flat.",
+        "(1 + cos(pi * x)) / 2 falls from 1 to 0 while x goes from 0 to 1. What must x do after "
+        "the end? And how are 1 and 0 moved to base and floor?",
+        "`x = min(step / total, 1)`, then `floor + (base - floor) * (1 + np.cos(np.pi * x)) / 2`. "
+        "The whole answer stands in `solutions/07_optimisers`.",
+    ),
+    afterthought="Where does it fall fastest? Compare the rate halfway with the straight line.",
+)
+def cosine_decay(step, base, total, floor=0.0):
+    """Cosine annealing: half a cosine wave from base to floor.
+
+    Parameters
+    ----------
+    step : int
+        From 0 on.
+    base : float
+        The rate at step 0.
+    total : int
+        The step at which floor is reached; after it the rate stays there.
+    floor : float
+        The lowest rate.
+
+    Returns
+    -------
+    rate : float
+    """
+    share = min(step / total, 1)
+    return floor + (base - floor) * (1 + np.cos(np.pi * share)) / 2
+
+
+chapter.cases(cosine_decay)(
+    _schedule_cases(
+        ("base 0.1, total 10", 10, (0.1, 10)),
+        ("base 0.1, total 20, floor 0.02", 20, (0.1, 20, 0.02)),
+        ("base 0.4, total 15, floor 0.1, and on to step 50", 50, (0.4, 15, 0.1)),
+    )
+)
+
+
+def _share(step, total):
+    return min(step / total, 1)
+
+
+@chapter.mistake(
+    cosine_decay,
+    "climbs_again",
+    "Right up to the end, and then the rate climbs again: at twice `total` it is back at base.",
+    "`min(step / total, 1)` holds the wave at its valley.",
+)
+def cosine_decay_climbs_again(step, base, total, floor=0.0):
+    return floor + (base - floor) * (1 + np.cos(np.pi * step / total)) / 2
+
+
+@chapter.mistake(
+    cosine_decay,
+    "whole_wave",
+    "The rate falls to its lowest value halfway and is back at base at the end: a whole wave, "
+    "2 pi, where half of one is meant.",
+    "The angle goes from 0 to pi.",
+)
+def cosine_decay_whole_wave(step, base, total, floor=0.0):
+    return floor + (base - floor) * (1 + np.cos(2 * np.pi * _share(step, total))) / 2
+
+
+@chapter.mistake(
+    cosine_decay,
+    "quarter_wave",
+    "These values follow base * cos between 0 and pi/2: a quarter of a wave. It starts flat and "
+    "ends steep.",
+    "(1 + cos(pi * x)) / 2 is flat at both ends.",
+)
+def cosine_decay_quarter_wave(step, base, total, floor=0.0):
+    return floor + (base - floor) * np.cos(np.pi / 2 * _share(step, total))
+
+
+@chapter.mistake(
+    cosine_decay,
+    "floor_added",
+    "The floor is added on top: the first rate is base + floor. The wave must be base - floor "
+    "high.",
+    "`floor + (base - floor) * ...`.",
+)
+def cosine_decay_floor_added(step, base, total, floor=0.0):
+    return floor + base * (1 + np.cos(np.pi * _share(step, total))) / 2
+
+
+@chapter.mistake(
+    cosine_decay,
+    "floor_cuts",
+    "The wave goes down to 0 and is cut off at the floor: it looks like `max(floor, ...)`. The "
+    "wave itself should end at the floor.",
+    "`floor + (base - floor) * ...`.",
+)
+def cosine_decay_floor_cuts(step, base, total, floor=0.0):
+    return max(floor, base * (1 + np.cos(np.pi * _share(step, total))) / 2)
+
+
+@chapter.mistake(
+    cosine_decay,
+    "floor_ignored",
+    "The rate goes down to 0: `floor` is not used.",
+    "`floor + (base - floor) * ...`.",
+)
+def cosine_decay_floor_ignored(step, base, total, floor=0.0):
+    return base * (1 + np.cos(np.pi * _share(step, total))) / 2
+
+
+@chapter.mistake(
+    cosine_decay,
+    "half_missing",
+    "The first rate is twice too high: 1 + cos is 2 at the start, and the half is missing.",
+    "(1 + cos(pi * x)) / 2.",
+)
+def cosine_decay_half_missing(step, base, total, floor=0.0):
+    return floor + (base - floor) * (1 + np.cos(np.pi * _share(step, total)))
+
+
+@chapter.mistake(
+    cosine_decay,
+    "starts_at_one",
+    "The curve is one step ahead: the first step has the rate of the second. Steps count from 0.",
+    "`step / total`, not `(step + 1) / total`.",
+)
+def cosine_decay_starts_at_one(step, base, total, floor=0.0):
+    return cosine_decay(step + 1, base, total, floor)
+
+
+@chapter.mistake(
+    cosine_decay,
+    "restarts",
+    "At step `total` the rate jumps back to base: it looks like `step % total`. Those are warm "
+    "restarts, a schedule of their own.",
+    "`min(step / total, 1)`.",
+)
+def cosine_decay_restarts(step, base, total, floor=0.0):
+    return cosine_decay(step % total, base, total, floor)
