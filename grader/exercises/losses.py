@@ -1727,3 +1727,219 @@ for _task in (svm_loss_vectorized, svm_loss_naive):
     for _bug in ("true_class_counted", "true_class_without_gradient", "true_class_pulled_once"):
         chapter.mistake(_task, _bug, *SVM_BUGS[_bug])(_linear_with(_svm_with(_bug), ""))
 chapter.cases(softmax_loss_naive)(linear_cases)
+
+
+# --- quiz ----------------------------------------------------------------------------------------
+
+chapter.quiz(
+    "losses_q1",
+    "What is a loss function?",
+    choices={
+        "a": "the share of examples that the net gets wrong",
+        "b": "the difference y - prediction, with its sign",
+        "c": "one number that says how badly predictions fit the targets, with a slope that "
+        "training can follow",
+        "d": "the rule that changes the weights",
+    },
+    answer="c",
+    wrong={
+        "a": "That is the error rate. It is a staircase: flat almost everywhere, so it has no slope "
+        "to follow.",
+        "b": "Errors with a sign cancel: +3 and -3 make 0. And their sum can fall without end.",
+        "d": "That is the optimiser. It uses the slope of the loss.",
+    },
+    explanation="One number, smallest for a perfect fit, and with a slope. What people care about "
+    "(accuracy, cost, lives) is measured beside it; the loss is what can be followed downhill.",
+)
+chapter.quiz(
+    "losses_q2",
+    "Four errors y - prediction: 3, -3, 1, -1. What is the mean squared error? Answer with a "
+    "number.",
+    answer=5,
+    wrong={
+        0: "That is the mean error: the signs cancel, although no prediction is right.",
+        20: "That is the sum of the squares; there are four.",
+        2: "That is the mean of the absolute values.",
+        2.5: "That is half of it: a convention of some books, not the mean.",
+        4: "That is the square of the mean absolute error: square first, average then.",
+    },
+    explanation="(9 + 9 + 1 + 1) / 4 = 5. The mean of the raw errors is 0 here: that is why an "
+    "error is not yet a loss.",
+)
+chapter.quiz(
+    "losses_q3",
+    "A classifier gives the true class a probability of 0.01. What is the cross-entropy of this "
+    "example (natural logarithm)? Answer with a number, to three digits.",
+    answer=4.605,
+    wrong={
+        0.01: "That is about -log(0.99). The probability of the TRUE class counts.",
+        2: "That is the logarithm to base 10.",
+        6.64: "That is the logarithm to base 2.",
+        0.99: "1 - p is another measure; the cross-entropy is -log p.",
+        -4.605: "The logarithm of 0.01 is negative; the loss has a minus in front.",
+    },
+    explanation="-log 0.01 = 4.605: the surprise at what happened. At 0.5 it is 0.693, at 0.99 it "
+    "is 0.01, and at 0 it has no end.",
+    rtol=2e-3,
+)
+chapter.quiz(
+    "losses_q4",
+    "A new classifier for ten classes gives all of them the same score. What is its cross-entropy "
+    "(natural logarithm)? Answer with a number, to three digits.",
+    answer=2.303,
+    wrong={
+        0.1: "That is the probability of each class; the loss is -log of it.",
+        1: "That is the logarithm to base 10.",
+        3.32: "That is the logarithm to base 2.",
+        0: "A loss of 0 belongs to a probability of 1 for every true class.",
+        0.9: "That is the error rate by guessing.",
+    },
+    explanation="-log(1/10) = log 10 = 2.303. The first number to look at when training starts: "
+    "much more than log C means confident and wrong from the beginning.",
+    rtol=2e-3,
+)
+chapter.quiz(
+    "losses_q5",
+    "Softmax gives (0.7, 0.2, 0.1), and the second class is the true one. What is the gradient of "
+    "the cross-entropy with respect to the three scores?",
+    choices={
+        "a": "(0.7, -0.8, 0.1)",
+        "b": "(-0.7, 0.8, -0.1)",
+        "c": "(0, -5, 0)",
+        "d": "(0.7, 0.2, 0.1)",
+    },
+    answer="a",
+    wrong={
+        "b": "The sign is turned round: a higher score of the true class must lower the loss.",
+        "c": "That is the slope with respect to the probabilities, -1 / 0.2. It still has to go "
+        "back through softmax.",
+        "d": "That is p; 1 is to be subtracted at the true class.",
+    },
+    explanation="p - y. The entries add up to 0: what one class gains the others lose. No factor "
+    "p (1 - p) is left, so a wrong and sure answer gets a full gradient.",
+)
+chapter.quiz(
+    "losses_q6",
+    "Which row fits output and loss to the task?",
+    choices={
+        "a": "a price: sigmoid and cross-entropy; spam or not: none and MSE; one of ten digits: "
+        "sigmoid and MSE",
+        "b": "a price: softmax and MSE; spam or not: tanh and hinge; one of ten digits: none and "
+        "MSE",
+        "c": "a price: sigmoid and MSE; spam or not: softmax over one score; one of ten digits: ten "
+        "MSEs",
+        "d": "a price: none and MSE; spam or not: sigmoid and binary cross-entropy; one of ten "
+        "digits: softmax and cross-entropy",
+    },
+    answer="d",
+    wrong={
+        "a": "A sigmoid never goes above 1, and prices do.",
+        "b": "Softmax gives shares of a whole; one price is no share.",
+        "c": "Softmax over a single score is always 1.",
+    },
+    explanation="The task decides: what values can the target take, and what does a mistake cost? "
+    "Output and loss are chosen as a pair. A target outside the output's range can never be "
+    "reached; chapter 05 shows a net that stops at exactly that wall.",
+)
+chapter.quiz(
+    "losses_q7",
+    "Which sentence about mean squared error and cross-entropy is right?",
+    choices={
+        "a": "squared error is for supervised learning, cross-entropy for unsupervised",
+        "b": "both compare with known targets; squared error suits numbers, cross-entropy suits "
+        "classes",
+        "c": "cross-entropy needs no targets",
+        "d": "they have the same gradient",
+    },
+    answer="b",
+    wrong={
+        "a": "One reads it, and it is wrong: cross-entropy needs the true class of every example.",
+        "c": "The true class picks the probability whose logarithm is taken.",
+        "d": "Behind a sigmoid the squared error has a factor p (1 - p) more, which goes to 0 when "
+        "the unit is saturated.",
+    },
+    explanation="Both are supervised. Squared error belongs to a normal error around a number, "
+    "cross-entropy to the probability of a class.",
+)
+chapter.quiz(
+    "losses_q8",
+    "y is 0, and the net says p = 0.9999. A program computes the binary cross-entropy as "
+    "-y log p. How much too small is its result? Answer with a number, to three digits.",
+    answer=9.21,
+    wrong={
+        0: "The program reports 0. The true loss is -log(1 - p).",
+        0.0001: "That is -log p, the loss if y were 1.",
+        4: "That is the logarithm to base 10.",
+        13.29: "That is the logarithm to base 2.",
+    },
+    explanation="The missing term is -(1 - y) log(1 - p) = -log 0.0001 = 9.21. With only one term, "
+    "a net that says 'yes' to everything has a loss of nearly 0.",
+    rtol=2e-3,
+)
+chapter.quiz(
+    "losses_q9",
+    "A sigmoid unit has z = -10, and the target is 1. Which loss gives z the larger push?",
+    choices={
+        "a": "the squared error: its square makes large errors count more",
+        "b": "both the same: the error is about 1 in both",
+        "c": "the cross-entropy: its gradient is p - y, about -1; that of the squared error carries "
+        "p (1 - p), about 0.00005",
+        "d": "neither: a saturated unit has no gradient with any loss",
+    },
+    answer="c",
+    wrong={
+        "a": "The error itself is at most 1 here, and it is multiplied by the slope of the sigmoid.",
+        "b": "The error is the same; the way back through the sigmoid is not.",
+        "d": "The 1 / (p (1 - p)) of the cross-entropy cancels the slope of the sigmoid.",
+    },
+    explanation="Confident and wrong is where learning is needed most. The cross-entropy pushes at "
+    "full speed there; the squared error behind a sigmoid hardly moves.",
+)
+chapter.quiz(
+    "losses_q10",
+    "Binary hinge loss, labels -1 and +1: the label is -1 and the score is 0.5. What is the loss? "
+    "Answer with a number.",
+    answer=1.5,
+    wrong={
+        0.5: "That is 1 - s: the label is left out, or read as +1.",
+        1: "That results if the label -1 is coded as 0.",
+        0: "The score has the wrong sign, so the loss is not 0.",
+        -0.5: "That is y s. The loss is max(0, 1 - y s).",
+    },
+    explanation="max(0, 1 - (-1) 0.5) = 1.5: 1 for the margin, 0.5 for standing on the wrong side. "
+    "The hinge loss is not the gap between score and label: a score of -5 would cost nothing, and "
+    "the gap would be 4.",
+)
+chapter.quiz(
+    "losses_q11",
+    "Multi-class hinge loss with margin 1: scores (2.0, 1.5, -1.0), and the first class is the true "
+    "one. What is the loss? Answer with a number.",
+    answer=0.5,
+    wrong={
+        1.5: "The true class is counted too: it gives max(0, 0 + 1) = 1.",
+        0: "The first class leads, but by 0.5 only; a margin of 1 is asked for.",
+        -1.5: "A margin below 0 counts as 0: -1.0 - 2.0 + 1 is cut off.",
+    },
+    explanation="max(0, 1.5 - 2 + 1) = 0.5 and max(0, -1 - 2 + 1) = 0. The third class is far "
+    "enough away and does not pull at all.",
+)
+chapter.quiz(
+    "losses_q12",
+    "The last layer of a classifier is affine, 'without activation'. What are its ten outputs?",
+    choices={
+        "a": "class probabilities",
+        "b": "logits: scores that softmax turns into probabilities, inside the loss",
+        "c": "the predicted class",
+        "d": "one-hot labels",
+    },
+    answer="b",
+    wrong={
+        "a": "Nothing makes them positive or lets them add up to 1. One reads it in descriptions "
+        "of nets; the rows of the output tell.",
+        "c": "The class is the place of the largest of them, the argmax.",
+        "d": "One-hot rows are the targets.",
+    },
+    explanation="Most losses take logits, because sigmoid or softmax and logarithm are stable only "
+    "together. Put softmax in front of such a loss and it is applied twice: training still "
+    "runs, slowly, and nothing complains.",
+)
