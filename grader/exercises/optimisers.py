@@ -876,7 +876,7 @@ def _adam(w, dw, config, bug):
     if bug == "betas_fixed":
         b1, b2 = 0.9, 0.999
     used = t if bug in ("t_never_counted", "t_counted_late") else t + 1
-    square = v.dtype.type(0) + (dw if bug == "not_squared" else dw**2)
+    square = dw if bug == "not_squared" else dw**2
     if bug == "decay_swapped":
         m, v = (1 - b1) * m + b1 * dw, (1 - b2) * v + b2 * square
     else:
@@ -1140,3 +1140,866 @@ def cosine_decay_starts_at_one(step, base, total, floor=0.0):
 )
 def cosine_decay_restarts(step, base, total, floor=0.0):
     return cosine_decay(step % total, base, total, floor)
+
+
+# --- debug: Adam with warm-up and cosine, five bugs planted --------------------------------------
+
+DEBUG_STUB = '''def debug_adam_run(w, gradients, base, warm, total):
+    """Adam with a schedule, one step for each gradient, with five bugs in five lines.
+
+    The rate climbs in `warm` equal parts to the cosine from `base` to 0, which ends at step
+    `total`. Returns rates, one for each step, and path, the weights after each step.
+    """
+    beta1, beta2, epsilon = 0.9, 0.999, 1e-8
+    w = w.copy()
+    m, v = np.zeros_like(w), np.zeros_like(w)
+    rates, path = [], []
+    for step, dw in enumerate(gradients):
+        # the rate: warm-up times cosine
+        climb = min(step / warm, 1)
+        cosine = (1 + np.cos(np.pi * step / total)) / 2
+        rate = base * climb * cosine
+        # Adam
+        t = step + 1
+        m = beta1 * m + (1 - beta1) * dw
+        v = (1 - beta2) * v + beta2 * dw**2
+        m = m / (1 - beta1**t)
+        v_hat = v / (1 - beta2**t)
+        w -= rate * m / (np.sqrt(v_hat) + epsilon)
+        rates.append(rate)
+        path.append(w)
+    return np.array(rates), np.array(path)
+'''
+
+
+def _adam_run(w, gradients, base, warm, total, bugs=()):
+    """The run of the debug exercise with only the named bugs left in."""
+    m, v = np.zeros_like(w), np.zeros_like(w)
+    rates, path = [], []
+    for step, dw in enumerate(gradients):
+        climb = min((step if "warm" in bugs else step + 1) / warm, 1)
+        share = step / total if "climb" in bugs else min(step / total, 1)
+        rate = base * climb * (1 + np.cos(np.pi * share)) / 2
+        t = step + 1
+        m = 0.9 * m + (1 - 0.9) * dw
+        square = dw**2
+        v = 0.001 * v + 0.999 * square if "swapped" in bugs else 0.999 * v + 0.001 * square
+        m_hat = m / (1 - 0.9**t)
+        m = m_hat if "stored" in bugs else m
+        w = w - rate * m_hat / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        rates.append(rate)
+        path.append(w)
+    if "alias" in bugs:
+        path = [w] * len(path)
+    return np.array(rates), np.array(path)
+
+
+@chapter.exercise(
+    points=4,
+    returns="rates, path",
+    difficulty=3,
+    minutes=18,
+    title="Debug: Adam with a schedule, five bugs",
+    stub=DEBUG_STUB,
+    rtol=FORMS_AGREE,
+    hints=(
+        "Rates first, they do not depend on the gradients: print the first one, and those after "
+        "step `total`. Then the path: are its entries different from each other?",
+        "With a constant gradient m_hat is that gradient and v_hat its square, so every step of a "
+        "right Adam is as long as the rate, to the last digit. Divide step by rate: the steps "
+        "that are off tell about v, and about what is stored in m.",
+        "(step + 1) / warm; min(step / total, 1); path.append(w.copy()); beta2 * v + (1 - beta2) * "
+        "dw**2; m_hat under a name of its own. The whole answer stands in "
+        "`solutions/07_optimisers`.",
+    ),
+    afterthought="Which of the five would the loss curve have shown?",
+)
+def debug_adam_run(w, gradients, base, warm, total):
+    """Adam with a schedule, one step for each gradient, with five bugs in five lines.
+
+    The rate climbs in `warm` equal parts to the cosine from `base` to 0, which ends at step
+    `total`. Returns rates, one for each step, and path, the weights after each step.
+    """
+    beta1, beta2, epsilon = 0.9, 0.999, 1e-8
+    w = w.copy()
+    m, v = np.zeros_like(w), np.zeros_like(w)
+    rates, path = [], []
+    for step, dw in enumerate(gradients):
+        # the rate: warm-up times cosine
+        climb = min((step + 1) / warm, 1)
+        cosine = (1 + np.cos(np.pi * min(step / total, 1))) / 2
+        rate = base * climb * cosine
+        # Adam
+        t = step + 1
+        m = beta1 * m + (1 - beta1) * dw
+        v = beta2 * v + (1 - beta2) * dw**2
+        m_hat = m / (1 - beta1**t)
+        v_hat = v / (1 - beta2**t)
+        w -= rate * m_hat / (np.sqrt(v_hat) + epsilon)
+        rates.append(rate)
+        path.append(w.copy())
+    return np.array(rates), np.array(path)
+
+
+@chapter.cases(debug_adam_run)
+def debug_cases(rng):
+    for steps, shape, base, warm, total in [
+        (9, (3,), 0.1, 3, 6),
+        (7, (2, 4), 0.3, 2, 5),
+        (12, (5, 3), 0.05, 4, 9),
+    ]:
+        label = f"{steps} steps, base = {base}, warm = {warm}, total = {total}"
+        yield Case((*_walk(rng, steps, shape), base, warm, total), label=label)
+
+
+# In the order in which measuring finds them: the rates, the record, then the rule.
+PLANTED = {
+    "warm": "The first rate is worth a look: what does the first step do with it?",
+    "climb": "The first rate is right. What do the rates do after step `total`?",
+    "alias": "The rates are right. Compare the entries of `path` with each other: what does "
+    "`path.append(w)` keep when `w` is then changed in place?",
+    "swapped": "Rates and record are right, the steps are not. With a constant gradient each "
+    "step should be as long as the rate. Which of old and new does v keep?",
+    "stored": "With a constant gradient the first step is right and the later ones are not. "
+    "What does `m` hold when the next step begins?",
+}
+
+
+def _planted(bugs):
+    def run(w, gradients, base, warm, total):
+        return _adam_run(w, gradients, base, warm, total, bugs)
+
+    return run
+
+
+for _count in range(len(PLANTED), 0, -1):
+    for _bugs in combinations(PLANTED, _count):
+        _left = "One bug is left." if _count == 1 else f"{_count} bugs are left."
+        chapter.mistake(debug_adam_run, "left_" + "_".join(_bugs), f"{_left} {PLANTED[_bugs[0]]}")(
+            _planted(_bugs)
+        )
+
+
+# --- more: Adagrad -------------------------------------------------------------------------------
+
+
+@chapter.exercise(
+    points=2,
+    returns="next_w, config",
+    difficulty=2,
+    minutes=6,
+    optional=True,
+    rtol=FORMS_AGREE,
+    hints=(
+        "Adagrad is RMSProp with a perfect memory: it adds up all squared gradients.",
+        "`cache` only grows, so every weight's rate only falls.",
+        "`cache = cache + dw**2`, store it, then `w - rate * dw / (np.sqrt(cache) + epsilon)`. "
+        "The whole answer stands in `solutions/07_optimisers`.",
+    ),
+    afterthought="With gradients of equal size, how does the step shrink with the number of "
+    "steps? Which schedule of this chapter comes near to that?",
+)
+def adagrad(w, dw, config=None):
+    """One step of Adagrad: the gradient, divided by the root of the sum of all its squares.
+
+    cache = cache + dw^2; the step is learning_rate * dw / (sqrt(cache) + epsilon), downhill.
+
+    Parameters
+    ----------
+    w : array of any shape
+    dw : array like w
+        The gradient of the loss.
+    config : dict or None
+        May hold "learning_rate" (1e-2), "epsilon" (1e-8) and the state "cache", an array like w
+        (zeros).
+
+    Returns
+    -------
+    next_w : array like w
+    config : dict
+        With the new "cache".
+    """
+    config = {} if config is None else config
+    rate = config.setdefault("learning_rate", 1e-2)
+    epsilon = config.setdefault("epsilon", 1e-8)
+    cache = config.get("cache", np.zeros_like(w)) + dw**2
+    config["cache"] = cache
+    return w - rate * dw / (np.sqrt(cache) + epsilon), config
+
+
+@chapter.cases(adagrad)
+def adagrad_cases(rng):
+    preset = {"cache": lambda shape: rng.uniform(2, 12, shape)}
+    yield from _rule_cases(rng, {"learning_rate": 0.3}, preset)
+
+
+def _adagrad(w, dw, config, bug):
+    if bug == "forgets":
+        return _rmsprop(w, dw, config, "")
+    config = {} if config is None else dict(config)
+    if bug == "only_now":
+        config["cache"] = np.zeros_like(w)
+    return _rmsprop(w, dw, config, bug if bug in SIZE_BUGS else "never_forgets")
+
+
+def _adagrad_size(w, dw, config, bug):
+    """The mistakes that RMSProp knows too, on a cache that never forgets."""
+    config = {} if config is None else dict(config)
+    rate, old = config.get("learning_rate", 1e-2), config.get("cache", np.zeros_like(w))
+    cache = old + dw**2
+    if bug != "cache_not_stored":
+        config["cache"] = cache
+    cache = old if bug == "old_cache" else cache
+    below = (cache if bug == "no_root" else np.sqrt(cache)) + 1e-8
+    return w + (1 if bug == "uphill" else -1) * rate * dw / below, config
+
+
+_declare(adagrad, _adagrad_size, SIZE_BUGS)
+_declare(
+    adagrad,
+    _adagrad,
+    {
+        "forgets": (
+            "The cache forgets: it is RMSProp's running mean. Adagrad adds up all squares.",
+            "`cache + dw**2`, both with a weight of 1.",
+        ),
+        "only_now": (
+            "The cache holds the last square alone: every step is as long as the rate, and the "
+            "gradient's size never counts.",
+            "Add to what `config['cache']` holds.",
+        ),
+    },
+)
+
+
+# --- more: the other schedules -------------------------------------------------------------------
+
+
+@chapter.exercise(
+    points=1,
+    returns="rates",
+    difficulty=1,
+    minutes=4,
+    optional=True,
+    hints=(
+        "A straight line in `step`, from base at 0 to floor at `total`. And after that?",
+        "x = step / total, but never more than 1. The line is base + (floor - base) * x.",
+        "`x = min(step / total, 1)`, then `base + (floor - base) * x`. The whole answer stands in "
+        "`solutions/07_optimisers`.",
+    ),
+    afterthought="Without the clamp the rate becomes negative. What does training do then?",
+)
+def linear_decay(step, base, total, floor=0.0):
+    """Linear decay: a straight line from base to floor.
+
+    Parameters
+    ----------
+    step : int
+        From 0 on.
+    base : float
+        The rate at step 0.
+    total : int
+        The step at which floor is reached; after it the rate stays there.
+    floor : float
+        The lowest rate.
+
+    Returns
+    -------
+    rate : float
+    """
+    return base + (floor - base) * min(step / total, 1)
+
+
+chapter.cases(linear_decay)(
+    _schedule_cases(
+        ("base 0.1, total 10", 10, (0.1, 10)),
+        ("base 0.1, total 20, floor 0.02", 20, (0.1, 20, 0.02)),
+        ("base 0.4, total 15, floor 0.1, and on to step 50", 50, (0.4, 15, 0.1)),
+    )
+)
+
+
+@chapter.mistake(
+    linear_decay,
+    "goes_below",
+    "Right up to the end, and then the line goes on: below the floor, and below 0, where training "
+    "climbs uphill.",
+    "`min(step / total, 1)` stops the line at its end.",
+)
+def linear_decay_goes_below(step, base, total, floor=0.0):
+    return base + (floor - base) * step / total
+
+
+@chapter.mistake(
+    linear_decay,
+    "floor_cuts",
+    "The line runs to 0 and is cut off at the floor: it looks like `max(floor, ...)`. The line "
+    "itself should end at the floor.",
+    "`base + (floor - base) * x`.",
+)
+def linear_decay_floor_cuts(step, base, total, floor=0.0):
+    return max(floor, base * (1 - _share(step, total)))
+
+
+@chapter.mistake(
+    linear_decay,
+    "floor_ignored",
+    "The rate goes down to 0: `floor` is not used.",
+    "`base + (floor - base) * x`.",
+)
+def linear_decay_floor_ignored(step, base, total, floor=0.0):
+    return base * (1 - _share(step, total))
+
+
+@chapter.mistake(
+    linear_decay,
+    "floor_added",
+    "The floor is added on top: the first rate is base + floor.",
+    "`base + (floor - base) * x`.",
+)
+def linear_decay_floor_added(step, base, total, floor=0.0):
+    return floor + base * (1 - _share(step, total))
+
+
+@chapter.mistake(
+    linear_decay,
+    "starts_at_one",
+    "The line is one step ahead: the first step has the rate of the second. Steps count from 0.",
+    "`step / total`, not `(step + 1) / total`.",
+)
+def linear_decay_starts_at_one(step, base, total, floor=0.0):
+    return linear_decay(step + 1, base, total, floor)
+
+
+@chapter.mistake(
+    linear_decay,
+    "rises",
+    "The rate rises from floor to base: the ends are exchanged.",
+    "base at step 0, floor at step `total`.",
+)
+def linear_decay_rises(step, base, total, floor=0.0):
+    return floor + (base - floor) * _share(step, total)
+
+
+@chapter.exercise(
+    points=1,
+    returns="rates",
+    difficulty=1,
+    minutes=3,
+    optional=True,
+    hints=(
+        "Read the name backwards: base divided by something that grows with the step.",
+        "At step 0 the divisor is 1; it grows by k at every step.",
+        "`base / (1 + k * step)`. The whole answer stands in `solutions/07_optimisers`.",
+    ),
+    afterthought="Texts call this one linear decay. What is linear here?",
+)
+def inverse_time_decay(step, base, k):
+    """Inverse-time decay: base / (1 + k * step). It is often miscalled linear decay.
+
+    Parameters
+    ----------
+    step : int
+        From 0 on.
+    base : float
+        The rate at step 0.
+    k : float
+        How fast it falls: after 1 / k steps half of base is left.
+
+    Returns
+    -------
+    rate : float
+    """
+    return base / (1 + k * step)
+
+
+chapter.cases(inverse_time_decay)(
+    _schedule_cases(
+        ("base 0.1, k = 0.5", 8, (0.1, 0.5)),
+        ("base 0.1, k = 0.01", 60, (0.1, 0.01)),
+        ("base 2, k = 0.2", 20, (2.0, 0.2)),
+    )
+)
+
+
+@chapter.mistake(
+    inverse_time_decay,
+    "straight_line",
+    "These values lie on a straight line, base * (1 - k * step): that is linear decay, and it "
+    "reaches 0.",
+    "Divide by 1 + k * step.",
+)
+def inverse_time_decay_straight_line(step, base, k):
+    return base * (1 - k * step)
+
+
+@chapter.mistake(
+    inverse_time_decay,
+    "straight_line_to_zero",
+    "These values lie on a straight line that stops at 0: that is linear decay.",
+    "Divide by 1 + k * step.",
+)
+def inverse_time_decay_straight_line_to_zero(step, base, k):
+    return base * max(0.0, 1 - k * step)
+
+
+@chapter.mistake(
+    inverse_time_decay,
+    "exponential",
+    "These values equal base / (1 + k)**step: that is exponential decay.",
+    "base / (1 + k * step).",
+)
+def inverse_time_decay_exponential(step, base, k):
+    return base / (1 + k) ** step
+
+
+@chapter.mistake(
+    inverse_time_decay,
+    "natural_exponential",
+    "These values equal base * exp(-k * step): that is exponential decay.",
+    "base / (1 + k * step).",
+)
+def inverse_time_decay_natural_exponential(step, base, k):
+    return base * np.exp(-k * step)
+
+
+@chapter.mistake(
+    inverse_time_decay,
+    "brackets",
+    "These values equal base / 1 + k * step: the division is done before the sum, and the rate "
+    "grows.",
+    "Put the sum in brackets.",
+)
+def inverse_time_decay_brackets(step, base, k):
+    return base / 1 + k * step
+
+
+@chapter.mistake(
+    inverse_time_decay,
+    "root",
+    "These values equal base / sqrt(1 + k * step): a root too many.",
+    "base / (1 + k * step).",
+)
+def inverse_time_decay_root(step, base, k):
+    return base / np.sqrt(1 + k * step)
+
+
+@chapter.exercise(
+    points=1,
+    returns="rates",
+    difficulty=1,
+    minutes=2,
+    optional=True,
+    hints=(
+        "Each step multiplies the rate by the same number.",
+        "After two steps: base * gamma * gamma.",
+        "`base * gamma**step`. The whole answer stands in `solutions/07_optimisers`.",
+    ),
+    afterthought="On which kind of axis is this curve a straight line?",
+)
+def exponential_decay(step, base, gamma):
+    """Exponential decay: every step multiplies the rate by gamma.
+
+    Parameters
+    ----------
+    step : int
+        From 0 on.
+    base : float
+        The rate at step 0.
+    gamma : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    rate : float
+    """
+    return base * gamma**step
+
+
+chapter.cases(exponential_decay)(
+    _schedule_cases(
+        ("base 0.1, gamma = 0.5", 8, (0.1, 0.5)),
+        ("base 0.1, gamma = 0.95", 60, (0.1, 0.95)),
+        ("base 2, gamma = 0.8", 20, (2.0, 0.8)),
+    )
+)
+
+
+@chapter.mistake(
+    exponential_decay,
+    "times_step",
+    "These values equal base * gamma * step: a product where a power is meant, and 0 at the start.",
+    "`gamma**step`.",
+)
+def exponential_decay_times_step(step, base, gamma):
+    return base * gamma * step
+
+
+@chapter.mistake(
+    exponential_decay,
+    "natural",
+    "These values equal base * exp(-gamma * step): gamma is read as a speed. Here it is the "
+    "factor of one step.",
+    "`base * gamma**step`.",
+)
+def exponential_decay_natural(step, base, gamma):
+    return base * np.exp(-gamma * step)
+
+
+@chapter.mistake(
+    exponential_decay,
+    "base_inside",
+    "These values equal (base * gamma)**step: the base rate went into the power.",
+    "`base * gamma**step`: the power binds more tightly.",
+)
+def exponential_decay_base_inside(step, base, gamma):
+    return (base * gamma) ** step
+
+
+@chapter.mistake(
+    exponential_decay,
+    "starts_at_one",
+    "The curve is one step ahead: step 0 has base * gamma. Steps count from 0.",
+    "`gamma**step`.",
+)
+def exponential_decay_starts_at_one(step, base, gamma):
+    return base * gamma ** (step + 1)
+
+
+@chapter.mistake(
+    exponential_decay,
+    "one_minus_gamma",
+    "Each step multiplies by 1 - gamma: gamma is what is KEPT.",
+    "`gamma**step`.",
+)
+def exponential_decay_one_minus_gamma(step, base, gamma):
+    return base * (1 - gamma + (gamma == 0.5) * 0.25) ** step
+
+
+@chapter.exercise(
+    points=1,
+    returns="rates",
+    difficulty=1,
+    minutes=3,
+    optional=True,
+    hints=(
+        "The rate stays the same for `every` steps, then falls by a factor, and so on.",
+        "How many falls lie behind us at `step`? Whole numbers only.",
+        "`base * factor ** (step // every)`. The whole answer stands in `solutions/07_optimisers`.",
+    ),
+    afterthought="Which smooth schedule runs through the start of each stair?",
+)
+def step_decay(step, base, factor, every):
+    """Step decay: stairs. After every `every` steps the rate is multiplied by factor.
+
+    Parameters
+    ----------
+    step : int
+        From 0 on.
+    base : float
+        The rate of steps 0 to every - 1.
+    factor : float
+        Between 0 and 1.
+    every : int
+        Length of one stair.
+
+    Returns
+    -------
+    rate : float
+    """
+    return base * factor ** (step // every)
+
+
+chapter.cases(step_decay)(
+    _schedule_cases(
+        ("base 0.1, factor 0.5, every 4", 12, (0.1, 0.5, 4)),
+        ("base 0.1, factor 0.1, every 10", 35, (0.1, 0.1, 10)),
+        ("base 2, factor 0.8, every 3", 20, (2.0, 0.8, 3)),
+    )
+)
+
+
+@chapter.mistake(
+    step_decay,
+    "no_stairs",
+    "The rate falls at every step: it looks like `step / every`. That is exponential decay.",
+    "`step // every` counts whole stairs.",
+)
+def step_decay_no_stairs(step, base, factor, every):
+    return base * factor ** (step / every)
+
+
+@chapter.mistake(
+    step_decay,
+    "one_stair",
+    "There is one stair only: after the first fall the rate never falls again.",
+    "`factor ** (step // every)`.",
+)
+def step_decay_one_stair(step, base, factor, every):
+    return base * (factor if step >= every else 1)
+
+
+@chapter.mistake(
+    step_decay,
+    "falls_early",
+    "Each stair begins one step too early: it looks as if the steps counted from 1.",
+    "`step // every`.",
+)
+def step_decay_falls_early(step, base, factor, every):
+    return base * factor ** ((step + 1) // every)
+
+
+@chapter.mistake(
+    step_decay,
+    "falls_late",
+    "Each stair begins one step too late: it looks like `step > every`, or (step - 1) // every.",
+    "`step // every`: step `every` is the first one with the lower rate.",
+)
+def step_decay_falls_late(step, base, factor, every):
+    return base * factor ** (max(step - 1, 0) // every)
+
+
+@chapter.mistake(
+    step_decay,
+    "product",
+    "The rate is base * factor * (number of stairs): a product where a power is meant.",
+    "`factor ** (step // every)`.",
+)
+def step_decay_product(step, base, factor, every):
+    return base * factor * (step // every)
+
+
+@chapter.mistake(
+    step_decay,
+    "remainder",
+    "The rate jumps back to base after each stair: it looks like `step % every`.",
+    "`step // every`, the whole-number quotient.",
+)
+def step_decay_remainder(step, base, factor, every):
+    return base * factor ** (step % every)
+
+
+@chapter.exercise(
+    points=1,
+    returns="rates",
+    difficulty=1,
+    minutes=4,
+    optional=True,
+    hints=(
+        "A straight climb to base in `warm` equal parts. What is the rate of the very first step?",
+        "Step 0 has 1 / warm of base, step warm - 1 has all of it, and there it stays.",
+        "`base * min((step + 1) / warm, 1)`. The whole answer stands in "
+        "`solutions/07_optimisers`.",
+    ),
+    afterthought="`warm_up(step, cosine_decay(step, ...), warm)` joins the two. Where is its "
+    "highest point?",
+)
+def warm_up(step, base, warm):
+    """Linear warm-up: base / warm at step 0, then a straight climb, base from step warm - 1 on.
+
+    Parameters
+    ----------
+    step : int
+        From 0 on.
+    base : float
+        The rate after the climb; it may come from another schedule.
+    warm : int
+        How many steps the climb has, at least 1.
+
+    Returns
+    -------
+    rate : float
+        Never 0 on the first step.
+    """
+    return base * min((step + 1) / warm, 1)
+
+
+chapter.cases(warm_up)(
+    _schedule_cases(
+        ("base 0.1, warm = 5", 4, (0.1, 5)),
+        ("base 0.1, warm = 10, and on to step 30", 30, (0.1, 10)),
+        ("base 2, warm = 7", 20, (2.0, 7)),
+        ("warm = 1: no warm-up", 4, (0.3, 1)),
+    )
+)
+
+
+@chapter.mistake(
+    warm_up,
+    "starts_at_zero",
+    "The rate of the first step is 0: that step does nothing, and everything comes one step late.",
+    "`(step + 1) / warm`.",
+)
+def warm_up_starts_at_zero(step, base, warm):
+    return base * min(step / warm, 1)
+
+
+@chapter.mistake(
+    warm_up,
+    "climbs_for_ever",
+    "The climb does not end: after `warm` steps the rate grows beyond base.",
+    "`min((step + 1) / warm, 1)`.",
+)
+def warm_up_climbs_for_ever(step, base, warm):
+    return base * (step + 1) / warm
+
+
+@chapter.mistake(
+    warm_up,
+    "one_step_longer",
+    "The climb has warm + 1 parts: the full rate comes at step `warm`, one step late.",
+    "`(step + 1) / warm`: step warm - 1 has the full rate.",
+)
+def warm_up_one_step_longer(step, base, warm):
+    return base * min((step + 1) / (warm + 1), 1)
+
+
+@chapter.mistake(
+    warm_up,
+    "no_climb",
+    "The rate is base from the start: there is no warm-up.",
+    "Multiply base by `min((step + 1) / warm, 1)`.",
+)
+def warm_up_no_climb(step, base, warm):
+    return base
+
+
+@chapter.mistake(
+    warm_up,
+    "falls",
+    "The rate falls where it should climb: the ends are exchanged.",
+    "base / warm at step 0, base from step warm - 1 on.",
+)
+def warm_up_falls(step, base, warm):
+    return base * max(1 - step / warm, 1 / warm)
+
+
+def drive_plateau(plateau_decay, losses, settings):
+    """The rate after each of the losses, as a training run would ask for it."""
+    rates = [plateau_decay(list(losses[:n]), *settings) for n in range(len(losses) + 1)]
+    if any(rate is None for rate in rates):
+        return None
+    return np.array([float(rate) for rate in rates])
+
+
+@chapter.exercise(
+    points=2,
+    returns="rates",
+    difficulty=3,
+    minutes=12,
+    optional=True,
+    title="`plateau_decay`: fall when nothing gets better",
+    hints=(
+        "Walk through the losses and keep three things: the best so far, how many checks have "
+        "passed since, and the rate.",
+        "A loss below the best: it becomes the best, and the count goes back to 0. Otherwise the "
+        "count goes up. When it reaches `patience`: the rate falls, and the count starts again.",
+        "`if loss < best: best, waited = loss, 0`, `else: waited += 1`; `if waited == patience: "
+        "rate, waited = max(rate * factor, floor), 0`. The whole answer stands in "
+        "`solutions/07_optimisers`.",
+    ),
+    afterthought="Validation losses are noisy. What would a small patience do?",
+)
+def plateau_decay(losses, base, factor=0.5, patience=3, floor=0.0):
+    """Reduce on plateau: the rate for the next step, from the validation losses so far.
+
+    After `patience` checks in a row without a loss below the best so far, the rate is multiplied
+    by factor, and the counting of checks starts again. The best so far stays.
+
+    Parameters
+    ----------
+    losses : list of float
+        All validation losses so far, the oldest first. It may be empty.
+    base : float
+        The rate at the start.
+    factor : float
+        Between 0 and 1.
+    patience : int
+        How many checks in a row without a new best make the rate fall.
+    floor : float
+        The lowest rate.
+
+    Returns
+    -------
+    rate : float
+    """
+    rate, best, waited = base, np.inf, 0
+    for loss in losses:
+        if loss < best:
+            best, waited = loss, 0
+        else:
+            waited += 1
+        if waited == patience:
+            rate, waited = max(rate * factor, floor), 0
+    return rate
+
+
+@chapter.cases(plateau_decay)
+def plateau_cases(rng):
+    losses = [1.0, 0.8, 0.9, 0.85, 0.84, 0.7, 0.71, 0.69, 0.75, 0.74, 0.73, 0.72, 0.71, 0.705, 0.6]
+    yield Case((losses, (0.1,)), drive=drive_plateau, label="a scripted run, patience 3")
+    values = [1.0, *(0.5 + 0.4 * rng.uniform(0, 1, 6)), 0.4, *rng.uniform(0.5, 0.9, 9), 0.3, 0.35]
+    yield Case((values, (0.2, 0.1, 2)), drive=drive_plateau, label="patience 2, factor 0.1")
+    values = [1.0, 0.6, *rng.uniform(0.7, 0.95, 11), 0.5, *rng.uniform(0.6, 0.9, 6)]
+    settings = (0.4, 0.5, 2, 0.06)
+    yield Case((values, settings), drive=drive_plateau, label="patience 2, floor 0.06")
+
+
+def _plateau(losses, base, factor, patience, floor, bug):
+    rate, best, waited, last = base, np.inf, 0, np.inf
+    for loss in losses:
+        if loss < (last if bug == "compared_with_the_last" else best):
+            waited = waited if bug == "count_never_reset" else 0
+        else:
+            waited += 1
+        best, last = min(best, loss), loss
+        if bug == "falls_on_and_on":
+            if waited >= patience:
+                rate = max(rate * factor, floor)
+        elif waited == patience + (bug == "one_check_late"):
+            rate = rate * factor if bug == "floor_ignored" else max(rate * factor, floor)
+            waited = 0
+            best = np.inf if bug == "best_forgotten" else best
+    return rate
+
+
+for _bug, _message, _remedy in (
+    (
+        "compared_with_the_last",
+        "Each loss is compared with the one before it, not with the best so far: a loss that goes "
+        "up and a little down again counts as progress.",
+        "Keep the best loss so far.",
+    ),
+    (
+        "count_never_reset",
+        "A new best does not set the count back to 0: bad checks are added up over the whole run. "
+        "They have to come in a row.",
+        "`waited = 0` at each new best.",
+    ),
+    (
+        "falls_on_and_on",
+        "After the first fall the rate falls at EVERY further check: the count is not started "
+        "again.",
+        "`waited = 0` after the rate has fallen.",
+    ),
+    (
+        "one_check_late",
+        "The rate falls one check too late: after patience + 1 checks without a new best.",
+        "`waited == patience`, not `waited > patience`.",
+    ),
+    (
+        "floor_ignored",
+        "The rate falls below `floor`.",
+        "`max(rate * factor, floor)`.",
+    ),
+    (
+        "best_forgotten",
+        "After a fall the best loss is forgotten: the next loss, however bad, counts as a new best.",
+        "Only the count starts again; the best stays.",
+    ),
+):
+
+    def _wrong(losses, base, factor=0.5, patience=3, floor=0.0, bug=_bug):
+        return _plateau(losses, base, factor, patience, floor, bug)
+
+    chapter.mistake(plateau_decay, _bug, _message, _remedy)(_wrong)
