@@ -58,6 +58,13 @@ class Store:
         self._write()
         return step
 
+    def sources(self) -> dict[str, str]:
+        """Sources of the exercises that passed, by name."""
+        if self.folder is None:
+            return {}
+        files = sorted((self.folder / "sources").glob("*.py"))
+        return {file.stem: file.read_text("utf-8") for file in files}
+
     def forget(self, name: str) -> None:
         self._data.pop(name, None)
         self._write()
