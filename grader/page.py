@@ -102,7 +102,7 @@ def _headline(report: Checked) -> list[str]:
     cause = report.cause
     if cause is None:
         return [f'<p class="say">{WORDS[report.outcome].capitalize()}.</p>']
-    finding, more = _first_sentence(cause.message)
+    finding, more = first_sentence(cause.message)
     lines = [f'<p class="say">{inline(finding)}</p>']
     if why := " ".join(filter(None, (more, cause.why))):
         lines.append(f'<p class="why">{inline(why)}</p>')
@@ -111,7 +111,7 @@ def _headline(report: Checked) -> list[str]:
     return lines
 
 
-def _first_sentence(message: str) -> tuple[str, str]:
+def first_sentence(message: str) -> tuple[str, str]:
     """The finding, and what explains it: a full stop or a colon before a new thought."""
     match = re.search(r"[.:?] (?=[A-Z`\"(]|it )", message)
     if match is None:

@@ -177,7 +177,9 @@ def test_a_learner_goes_from_wrong_to_right(open_notebook, chromium, shot):
     notebook.run("affine_backward-answer")
     page = notebook.run("affine_backward")
     named = next(m for m in get("affine_backward").mistakes if m.key == "bias_per_example")
-    expect(page.locator(".say")).to_have_text(named.message.replace("`", ""))
+    finding, why = first_sentence(named.message.replace("`", ""))
+    expect(page.locator(".say")).to_have_text(finding)
+    expect(page.locator(".why")).to_contain_text(why)
     expect(page.locator("ul.steps li")).to_contain_text(["✗ wrong", "✓ passed", "✓ passed"])
     expect(page.locator(".points")).to_have_text("2 of 3 points")
 
