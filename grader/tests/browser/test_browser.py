@@ -21,7 +21,7 @@ import pytest
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
 from grader.exercises import get  # noqa: E402
-from grader.page import first_sentence
+from grader.page import first_sentence  # noqa: E402
 from grader.tests.browser.lab import (  # noqa: E402
     Browser,
     Notebook,
