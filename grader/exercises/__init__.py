@@ -8,7 +8,16 @@ from importlib import import_module
 
 from grader.exercise import Chapter, Exercise
 
-MODULES = ("start_here", "neurons", "backprop", "activations")
+MODULES = (
+    "start_here",
+    "neurons",
+    "backprop",
+    "activations",
+    "losses",
+    "mlp",
+    "initialisation",
+    "optimisers",
+)
 
 
 class UnknownName(LookupError):

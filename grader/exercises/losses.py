@@ -128,6 +128,17 @@ def mse_loss_gradient_divided_by_n_only(pred, y):
 
 @chapter.mistake(
     mse_loss,
+    "gradient_bare",
+    "The gradient equals pred - y: both the 2 from the square and the division by the number of "
+    "entries are missing.",
+    "dx = 2 (pred - y) / size.",
+)
+def mse_loss_gradient_bare(pred, y):
+    return ((pred - y) ** 2).mean(), pred - y
+
+
+@chapter.mistake(
+    mse_loss,
     "sign",
     "The gradient has the opposite sign: it looks like y - pred where pred - y is meant. The "
     "square hides it in the loss; a step with this gradient climbs.",
@@ -498,8 +509,8 @@ def bce_with_logits_loss_slope_twice(z, y):
 @chapter.mistake(
     bce_with_logits_loss,
     "gradient_of_the_probability",
-    "The gradient equals (p - y) / (p (1 - p)) / N: that is the slope with respect to p. Here it is "
-    "asked with respect to z.",
+    "The gradient equals (p - y) / (p (1 - p)) / N: that is the slope with respect to p. Here it "
+    "is asked with respect to z.",
     "Multiply by the slope of the sigmoid, p (1 - p): what is left is p - y.",
 )
 def bce_with_logits_loss_gradient_of_the_probability(z, y):
@@ -545,8 +556,8 @@ def bce_with_logits_loss_sign(z, y):
 @chapter.mistake(
     bce_with_logits_loss,
     "second_term_missing",
-    "The loss equals -y log p alone: the term for y = 0 is missing. A sure and wrong yes then costs "
-    "nothing.",
+    "The loss equals -y log p alone: the term for y = 0 is missing. A sure and wrong yes then "
+    "costs nothing.",
     "Add (1 - y) log(1 - p).",
 )
 def bce_with_logits_loss_second_term_missing(z, y):
@@ -651,6 +662,18 @@ def softmax_loss_gradient_not_divided(x, y):
 def softmax_loss_loss_not_divided(x, y):
     loss, dx = softmax_loss(x, y)
     return loss * len(x), dx
+
+
+@chapter.mistake(
+    softmax_loss,
+    "sign_of_the_loss",
+    "The loss has the opposite sign: the minus in front of the logarithm is missing. The logarithm "
+    "of a share is negative; a loss is not.",
+    "-log p, averaged.",
+)
+def softmax_loss_sign_of_the_loss(x, y):
+    loss, dx = softmax_loss(x, y)
+    return -loss, dx
 
 
 @chapter.mistake(
@@ -914,6 +937,8 @@ def _svm(x, y, bug=""):
     loss = margins.sum() / n + (bug == "true_class_counted")
     if bug == "sum_for_mean":
         return loss * n, dx
+    if bug == "loss_not_divided":
+        return loss * n, dx / n
     if bug == "mean_over_all_entries":
         return loss / x.shape[1], dx / x.size
     return loss, dx if bug == "gradient_not_divided" else dx / n
@@ -921,8 +946,8 @@ def _svm(x, y, bug=""):
 
 SVM_BUGS = {
     "true_class_counted": (
-        "The gradient is right and the loss is too large by exactly 1: the true class is counted "
-        "too. It gives max(0, 0 + 1) = 1 for every example.",
+        "The loss is too large by exactly 1: the true class is counted too. It gives "
+        "max(0, 0 + 1) = 1 for every example.",
         "Leave out j = y[i]: set the margin of the true class to 0.",
     ),
     "no_margin": (
@@ -936,8 +961,8 @@ SVM_BUGS = {
         "x_j - x_true + 1.",
     ),
     "true_class_without_gradient": (
-        "The true class has no gradient. Every wrong class that is too close pulls twice: +1 on its "
-        "own score, -1 on that of the true class.",
+        "The true class has no gradient. Every wrong class that is too close pulls twice: +1 on "
+        "its own score, -1 on that of the true class.",
         "Subtract the number of pulls at [i, y[i]].",
     ),
     "true_class_pulled_once": (
@@ -959,14 +984,19 @@ SVM_BUGS = {
         "Singer's); here all wrong classes that are too close are added up.",
         "Sum over the classes, not max.",
     ),
+    "loss_not_divided": (
+        "The gradient is right and the loss is N times too large: it is added up over the "
+        "examples.",
+        "Divide the loss by N.",
+    ),
     "sum_for_mean": (
         "Loss and gradient are N times too large: they are added up over the examples, not "
         "averaged.",
         "Divide both by N.",
     ),
     "gradient_not_divided": (
-        "The loss is right and the gradient is N times too large: the loss is a mean, and its slope "
-        "is not divided by N.",
+        "The loss is right and the gradient is N times too large: the loss is a mean, and its "
+        "slope is not divided by N.",
         "Divide the gradient by N.",
     ),
     "mean_over_all_entries": (
@@ -998,7 +1028,6 @@ for _bug, (_message, _remedy) in SVM_BUGS.items():
     difficulty=2,
     minutes=10,
     rtol=LOG_RTOL,
-    title="softmax_loss_vectorized: a linear classifier",
     hints=(
         "Three steps: scores = X W; the loss of the scores; the penalty. `softmax_loss` above does "
         "the second one.",
@@ -1084,8 +1113,8 @@ LINEAR_BUGS = {
         "Square the weights.",
     ),
     "sum_for_mean": (
-        "The data part of loss and gradient is N times too large: it is added up over the examples, "
-        "not averaged.",
+        "The data part of loss and gradient is N times too large: it is added up over the "
+        "examples, not averaged.",
         "Divide the data loss and its gradient by N; the penalty comes after that.",
     ),
     "gradient_not_divided": (
@@ -1153,8 +1182,7 @@ _linear_mistakes(softmax_loss_vectorized, softmax_loss)
 @chapter.mistake(
     softmax_loss_vectorized,
     "one_not_subtracted",
-    "The loss is right; the gradient is that of p instead of p - y: the 1 at the true class is not "
-    "subtracted.",
+    "The gradient is that of p instead of p - y: the 1 at the true class is not subtracted.",
     "dscores = p, minus 1 at [i, y[i]], divided by N.",
 )
 def softmax_loss_vectorized_one_not_subtracted(W, X, y, reg):
@@ -1278,15 +1306,14 @@ for _count in range(len(PLANTED), 0, -1):
 chapter.mistake(
     debug_logistic_step,
     "half_a_cross_entropy",
-    "Gradients and step are right. The loss equals -y log p alone: an example with y = 0 costs "
-    "nothing.",
+    "The data part of the loss equals -y log p alone: an example with y = 0 costs nothing.",
     "Add the term (1 - y) log(1 - p).",
 )(_planted((), lambda p, y: -(y * np.log(p)).mean()))
 chapter.mistake(
     debug_logistic_step,
     "squared_error",
-    "Gradients and step are right. The loss is the mean squared error of p now: a loss, but not "
-    "the cross-entropy, and not the one whose gradient is p - y.",
+    "The data part of the loss is the mean squared error of p: a loss, but not the cross-entropy, "
+    "and not the one whose gradient is p - y.",
     "Use the binary cross-entropy.",
 )(_planted((), lambda p, y: ((p - y) ** 2).mean()))
 
@@ -1359,7 +1386,8 @@ def log_sum_exp_extremes(rng):
 @chapter.mistake(
     log_sum_exp,
     "no_shift",
-    "Right for small inputs, infinite for large ones: it looks as if no maximum is taken out first.",
+    "Right for small inputs, infinite for large ones: it looks as if no maximum is taken out "
+    "first.",
     "Subtract the row's maximum before `exp`, and add it again after `log`.",
 )
 def log_sum_exp_no_shift(x):
@@ -1547,8 +1575,8 @@ HINGE_BUGS = {
         "Use np.maximum(0, ...), and no gradient where it cuts.",
     ),
     "no_mask": (
-        "The loss is right; the gradient is not 0 where the loss is 0. An example beyond the margin "
-        "does not pull.",
+        "The loss is right; the gradient is not 0 where the loss is 0. An example beyond the "
+        "margin does not pull.",
         "Multiply by the mask `1 - y * s > 0`.",
     ),
     "sign_of_the_gradient": (
@@ -1592,7 +1620,6 @@ for _bug, (_message, _remedy) in HINGE_BUGS.items():
     difficulty=2,
     minutes=8,
     optional=True,
-    title="svm_loss_vectorized: a linear SVM",
     hints=(
         "Three steps: scores = X W; the loss of the scores; the penalty. `svm_loss` above does the "
         "second one.",
@@ -1601,7 +1628,8 @@ for _bug, (_message, _remedy) in HINGE_BUGS.items():
         "`loss, dscores = svm_loss(X @ W, y)`; then `loss + reg * np.sum(W * W)` and "
         "`X.T @ dscores + 2 * reg * W`. The whole answer stands in `solutions/04_losses`.",
     ),
-    afterthought="Only the data loss differs from the softmax classifier. Which lines are the same?",
+    afterthought="Only the data loss differs from the softmax classifier. Which lines are the "
+    "same?",
 )
 def svm_loss_vectorized(W, X, y, reg):
     """Loss of a linear support vector machine, and the gradient of W. No loop over examples.
@@ -1635,7 +1663,6 @@ def svm_loss_vectorized(W, X, y, reg):
     minutes=12,
     optional=True,
     rtol=LOG_RTOL,
-    title="softmax_loss_naive: the same with loops",
     hints=(
         "One example at a time: its scores are X[i] @ W, a row of C numbers. Softmax of the row, "
         "then -log of the entry y[i].",
@@ -1679,7 +1706,6 @@ def softmax_loss_naive(W, X, y, reg):
     difficulty=2,
     minutes=12,
     optional=True,
-    title="svm_loss_naive: the same with loops",
     hints=(
         "Two loops: over the examples i, and over the classes j. Skip j = y[i].",
         "If the margin scores[j] - scores[y[i]] + 1 is positive, it adds to the loss, X[i] to "
@@ -1742,8 +1768,8 @@ chapter.quiz(
     },
     answer="c",
     wrong={
-        "a": "That is the error rate. It is a staircase: flat almost everywhere, so it has no slope "
-        "to follow.",
+        "a": "That is the error rate. It is a staircase: flat almost everywhere, so it has no "
+        "slope to follow.",
         "b": "Errors with a sign cancel: +3 and -3 make 0. And their sum can fall without end.",
         "d": "That is the optimiser. It uses the slope of the loss.",
     },
@@ -1825,8 +1851,8 @@ chapter.quiz(
         "sigmoid and MSE",
         "b": "a price: softmax and MSE; spam or not: tanh and hinge; one of ten digits: none and "
         "MSE",
-        "c": "a price: sigmoid and MSE; spam or not: softmax over one score; one of ten digits: ten "
-        "MSEs",
+        "c": "a price: sigmoid and MSE; spam or not: softmax over one score; one of ten digits: "
+        "ten MSEs",
         "d": "a price: none and MSE; spam or not: sigmoid and binary cross-entropy; one of ten "
         "digits: softmax and cross-entropy",
     },
@@ -1880,13 +1906,14 @@ chapter.quiz(
     choices={
         "a": "the squared error: its square makes large errors count more",
         "b": "both the same: the error is about 1 in both",
-        "c": "the cross-entropy: its gradient is p - y, about -1; that of the squared error carries "
-        "p (1 - p), about 0.00005",
+        "c": "the cross-entropy: its gradient is p - y, about -1; that of the squared error "
+        "carries p (1 - p), about 0.00005",
         "d": "neither: a saturated unit has no gradient with any loss",
     },
     answer="c",
     wrong={
-        "a": "The error itself is at most 1 here, and it is multiplied by the slope of the sigmoid.",
+        "a": "The error itself is at most 1 here, and it is multiplied by the slope of the "
+        "sigmoid.",
         "b": "The error is the same; the way back through the sigmoid is not.",
         "d": "The 1 / (p (1 - p)) of the cross-entropy cancels the slope of the sigmoid.",
     },
@@ -1910,8 +1937,8 @@ chapter.quiz(
 )
 chapter.quiz(
     "losses_q11",
-    "Multi-class hinge loss with margin 1: scores (2.0, 1.5, -1.0), and the first class is the true "
-    "one. What is the loss? Answer with a number.",
+    "Multi-class hinge loss with margin 1: scores (2.0, 1.5, -1.0), and the first class is the "
+    "true one. What is the loss? Answer with a number.",
     answer=0.5,
     wrong={
         1.5: "The true class is counted too: it gives max(0, 0 + 1) = 1.",

@@ -287,9 +287,9 @@ def drive_rule(rule, w, gradients, config):
         if config is not None and not isinstance(config, dict):
             raise TypeError(f"the second value is {type(config).__name__}; config is a dict")
         path.append(np.array(w))
-    if any(step.shape != path[0].shape for step in path):
-        path = path[-1]
-    return np.array(path), {name: config[name] for name in states if name in (config or {})}
+    same = all(step.shape == path[0].shape for step in path)
+    kept = {name: config[name] for name in states if name in (config or {})}
+    return np.array(path) if same else path[-1], kept
 
 
 def drive_plain_rule(rule, w, gradients, config):
@@ -305,9 +305,8 @@ def drive_plain_rule(rule, w, gradients, config):
         if w is None:
             return None
         path.append(np.array(w))
-    if any(step.shape != path[0].shape for step in path):
-        path = path[-1]
-    return np.array(path)
+    same = all(step.shape == path[0].shape for step in path)
+    return np.array(path) if same else path[-1]
 
 
 def _walk(rng, steps, shape):
@@ -1334,19 +1333,10 @@ def adagrad_cases(rng):
 
 
 def _adagrad(w, dw, config, bug):
-    if bug == "forgets":
-        return _rmsprop(w, dw, config, "")
-    config = {} if config is None else dict(config)
-    if bug == "only_now":
-        config["cache"] = np.zeros_like(w)
-    return _rmsprop(w, dw, config, bug if bug in SIZE_BUGS else "never_forgets")
-
-
-def _adagrad_size(w, dw, config, bug):
-    """The mistakes that RMSProp knows too, on a cache that never forgets."""
     config = {} if config is None else dict(config)
     rate, old = config.get("learning_rate", 1e-2), config.get("cache", np.zeros_like(w))
-    cache = old + dw**2
+    old = 0.99 * old if bug == "forgets" else 0 * old if bug == "only_now" else old
+    cache = old + (0.01 if bug == "forgets" else 1) * dw**2
     if bug != "cache_not_stored":
         config["cache"] = cache
     cache = old if bug == "old_cache" else cache
@@ -1354,11 +1344,11 @@ def _adagrad_size(w, dw, config, bug):
     return w + (1 if bug == "uphill" else -1) * rate * dw / below, config
 
 
-_declare(adagrad, _adagrad_size, SIZE_BUGS)
 _declare(
     adagrad,
     _adagrad,
     {
+        **SIZE_BUGS,
         "forgets": (
             "The cache forgets: it is RMSProp's running mean. Adagrad adds up all squares.",
             "`cache + dw**2`, both with a weight of 1.",
@@ -1618,7 +1608,7 @@ def exponential_decay(step, base, gamma):
 
 chapter.cases(exponential_decay)(
     _schedule_cases(
-        ("base 0.1, gamma = 0.5", 8, (0.1, 0.5)),
+        ("base 0.1, gamma = 0.7", 8, (0.1, 0.7)),
         ("base 0.1, gamma = 0.95", 60, (0.1, 0.95)),
         ("base 2, gamma = 0.8", 20, (2.0, 0.8)),
     )
@@ -1673,7 +1663,7 @@ def exponential_decay_starts_at_one(step, base, gamma):
     "`gamma**step`.",
 )
 def exponential_decay_one_minus_gamma(step, base, gamma):
-    return base * (1 - gamma + (gamma == 0.5) * 0.25) ** step
+    return base * (1 - gamma) ** step
 
 
 @chapter.exercise(
@@ -1788,8 +1778,7 @@ def step_decay_remainder(step, base, factor, every):
     hints=(
         "A straight climb to base in `warm` equal parts. What is the rate of the very first step?",
         "Step 0 has 1 / warm of base, step warm - 1 has all of it, and there it stays.",
-        "`base * min((step + 1) / warm, 1)`. The whole answer stands in "
-        "`solutions/07_optimisers`.",
+        "`base * min((step + 1) / warm, 1)`. The whole answer stands in `solutions/07_optimisers`.",
     ),
     afterthought="`warm_up(step, cosine_decay(step, ...), warm)` joins the two. Where is its "
     "highest point?",
@@ -1994,7 +1983,7 @@ for _bug, _message, _remedy in (
     ),
     (
         "best_forgotten",
-        "After a fall the best loss is forgotten: the next loss, however bad, counts as a new best.",
+        "After a fall the best loss is forgotten: any loss then counts as a new best.",
         "Only the count starts again; the best stays.",
     ),
 ):
@@ -2003,3 +1992,209 @@ for _bug, _message, _remedy in (
         return _plateau(losses, base, factor, patience, floor, bug)
 
     chapter.mistake(plateau_decay, _bug, _message, _remedy)(_wrong)
+
+
+# --- quiz ----------------------------------------------------------------------------------------
+
+chapter.quiz(
+    "optimisers_q1",
+    "1077 examples, batches of 64, the last batch may be smaller. How many updates does one epoch "
+    "give? Answer with a number.",
+    answer=17,
+    wrong={
+        16: "16 batches hold 1024 examples; the other 53 would never come.",
+        1077: "That is one update for each example: batches of 1.",
+        64: "64 is the number of examples in a batch, not the number of batches.",
+        1: "One update for each epoch: that is the full batch.",
+    },
+    explanation="1077 / 64 is 16.8, and the rest makes a batch of its own: 17. An epoch is one "
+    "pass over the data, an update is one step of the weights. Batches of 32 give twice as many.",
+)
+chapter.quiz(
+    "optimisers_q2",
+    "Momentum, Adam and gradient clipping have been called ways of optimising backpropagation. "
+    "What do they change?",
+    choices={
+        "a": "the chain rule: gradients are computed with fewer products",
+        "b": "the loss that is minimised",
+        "c": "the forward pass",
+        "d": "what is done with the gradient after backpropagation has delivered it",
+    },
+    answer="d",
+    wrong={
+        "a": "The way back is the same with every optimiser, product by product.",
+        "b": "The loss stays as it is. (Weight decay added to the loss would change it.)",
+        "c": "The forward pass knows nothing of the optimiser.",
+    },
+    explanation="Backpropagation computes the gradient. The optimiser decides on the step. "
+    "Backpropagation contains no learning rate and adjusts none.",
+)
+chapter.quiz(
+    "optimisers_q3",
+    "Momentum 0.9, learning rate 0.01, and a gradient that is 2 at every step. How long do the "
+    "steps become in the long run? Answer with a number.",
+    answer=0.2,
+    wrong={
+        0.02: "That is the first step, and every step of plain gradient descent.",
+        0.038: "That is the second step: 0.9 * 0.02 + 0.02. It goes on growing.",
+        0.018: "That is what is left of the first step after one more.",
+        2: "The learning rate is missing somewhere: 0.01 * 2 / (1 - 0.9).",
+    },
+    explanation="v = 0.9 v + 0.02 stands still at 0.02 / (1 - 0.9) = 0.2: ten times the plain "
+    "step. So a rate that suited plain descent is often too large once momentum is added.",
+)
+chapter.quiz(
+    "optimisers_q4",
+    "Which rule keeps a running mean of the squared gradient, and none of the gradient itself?",
+    choices={
+        "a": "SGD with momentum",
+        "b": "RMSProp",
+        "c": "Adam",
+        "d": "Adagrad",
+    },
+    answer="b",
+    wrong={
+        "a": "Momentum keeps a running sum of the gradient itself, and no squares.",
+        "c": "Adam keeps both: m of the gradient, v of its square.",
+        "d": "Adagrad keeps a SUM of squares. It forgets nothing, so its steps only shrink.",
+    },
+    explanation="SGD keeps nothing, momentum one array, RMSProp and Adagrad one, Adam two, each "
+    "as large as the weights. The squares give every weight a rate of its own.",
+)
+chapter.quiz(
+    "optimisers_q5",
+    "Adam, learning rate 0.001, first step. The gradient of one weight is 0.5. How far does the "
+    "weight move? Answer with a number.",
+    answer=0.001,
+    wrong={
+        0.0005: "That is plain gradient descent. Adam divides by the gradient's own size.",
+        0.00316: "That is Adam without bias correction: 0.1 / sqrt(0.001) times too long.",
+        0.0001: "Here v is corrected and m is not.",
+        0.5: "That is the gradient. The step is about as long as the learning rate.",
+    },
+    rtol=0.02,
+    explanation="m_hat = 0.5 and v_hat = 0.25, so the step is 0.001 * 0.5 / 0.5. The first step is "
+    "as long as the rate, whatever the gradient is, as long as it is far above epsilon.",
+)
+chapter.quiz(
+    "optimisers_q6",
+    "A text gives `lr = lr0 / (1 + k * epoch)` and calls it linear decay. What is its right name?",
+    choices={
+        "a": "inverse-time decay",
+        "b": "linear decay, as the text says",
+        "c": "exponential decay",
+        "d": "step decay",
+    },
+    answer="a",
+    wrong={
+        "b": "A line would lose the same amount at every step and reach 0. This one never does.",
+        "c": "Exponential decay multiplies by the same factor at every step: lr0 * gamma**epoch.",
+        "d": "Step decay stays flat for a while and then falls: stairs.",
+    },
+    explanation="Only the divisor is linear. With lr0 = 0.1 and k = 0.01 it gives 0.0667 at epoch "
+    "50; a straight line to 0 at epoch 100 gives 0.05 there, and then stops.",
+)
+chapter.quiz(
+    "optimisers_q7",
+    "`lr = 0.1 * (1 + cos(pi * epoch / 100)) / 2`, without a clamp. What is lr at epoch 200? "
+    "Answer with a number.",
+    answer=0.1,
+    wrong={
+        0: "That is epoch 100. Without a clamp the wave goes on.",
+        0.05: "That is epoch 50, or 150.",
+        0.2: "1 + cos is 2 there, and the half makes it 1 again.",
+    },
+    explanation="cos(2 pi) is 1: the rate is back at its start, and the tuned weights are shaken "
+    "up. `min(epoch / 100, 1)` holds it at the bottom.",
+)
+chapter.quiz(
+    "optimisers_q8",
+    "`lr = lr0 * min(step / warm, 1)`, with steps that count from 0. What is wrong with this "
+    "warm-up?",
+    choices={
+        "a": "nothing",
+        "b": "the rate grows beyond lr0",
+        "c": "the first step has a rate of 0 and does nothing",
+        "d": "it never reaches lr0",
+    },
+    answer="c",
+    wrong={
+        "a": "What is min(0 / warm, 1)?",
+        "b": "The min stops it at lr0.",
+        "d": "At step `warm` it is there.",
+    },
+    explanation="One forward and one backward pass for nothing. (step + 1) / warm starts at "
+    "lr0 / warm. If `step` counts epochs, a whole epoch is lost.",
+)
+chapter.quiz(
+    "optimisers_q9",
+    "Gradient descent on f(w) = 2 w**2, whose second derivative is 4. Above which learning rate "
+    "does it diverge? Answer with a number.",
+    answer=0.5,
+    wrong={
+        0.25: "At 1/4 it arrives in one step. It diverges when each step lands farther away on "
+        "the other side.",
+        2: "The limit is 2 divided by the second derivative.",
+        1: "At 1 every step multiplies w by 1 - 4 = -3.",
+        8: "The limit is 2 divided by the second derivative, not times.",
+    },
+    explanation="Each step multiplies w by 1 - 4 * rate. Its size is below 1 while the rate is "
+    "below 2 / 4. In a net the steepest direction sets the limit for all others.",
+)
+chapter.quiz(
+    "optimisers_q10",
+    "A text says that Adam prevents vanishing and exploding gradients. Which sentence is right?",
+    choices={
+        "a": "It is true: the moments keep the gradients at size 1",
+        "b": "Gradients are what they are; Adam rescales the steps, which helps until a gradient "
+        "is lost near epsilon, or explodes in a single step",
+        "c": "Only momentum does that",
+        "d": "It is true for vanishing gradients, at any depth",
+    },
+    answer="b",
+    wrong={
+        "a": "The moments change the step. Backpropagation delivers the same gradient to every "
+        "rule.",
+        "c": "Momentum adds gradients up; small ones stay small.",
+        "d": "The lesson measures it: with more layers Adam fails as well.",
+    },
+    explanation="At the first step the gradients are equal for all rules: they come from the net. "
+    "Dividing by their size can make up for a small one, not for one that is gone.",
+)
+chapter.quiz(
+    "optimisers_q11",
+    "The batch size goes from 256 down to 8. What happens to an epoch in NumPy?",
+    choices={
+        "a": "it runs faster, because each batch is smaller",
+        "b": "nothing changes: the same examples pass through",
+        "c": "it makes fewer updates",
+        "d": "it takes longer, makes 32 times more updates, and each of them is noisier",
+    },
+    answer="d",
+    wrong={
+        "a": "One update is cheaper, and there are many more. Small matrices use the processor "
+        "badly.",
+        "b": "Each call of NumPy has a price, whatever the size of its arrays.",
+        "c": "More batches, more updates.",
+    },
+    explanation="The variance of the gradient goes with 1 / batch size. Many cheap, noisy updates "
+    "may still arrive sooner than few exact ones; the clock decides, not the epoch.",
+)
+chapter.quiz(
+    "optimisers_q12",
+    "Standardised inputs make gradient descent converge in fewer steps. Why?",
+    choices={
+        "a": "there are fewer examples",
+        "b": "the curvatures of the loss come closer together, so one rate suits all directions",
+        "c": "each step becomes cheaper to compute",
+        "d": "the learning rate adjusts itself",
+    },
+    answer="b",
+    wrong={
+        "a": "Every example stays.",
+        "c": "The arrays are as large as before: a step costs the same.",
+        "d": "In plain gradient descent nothing adjusts it.",
+    },
+    explanation="The steepest direction limits the rate, the flattest one sets the pace. Their "
+    "ratio is the condition number. Standardising makes it smaller.",
+)
