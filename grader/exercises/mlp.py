@@ -1,6 +1,6 @@
 """Chapter 05, multilayer perceptron: a net as an object, its training loop, fair data, a line."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from grader.exercises.neurons import affine_forward
 chapter = Chapter("05_mlp", "Multilayer perceptron and gradient descent")
 
 
-# --- fair data: every number about the scale comes from the training part ----------------------
+# --- fair data: every number about the scale comes from the training part ---------------------
 
 
 @chapter.exercise(
@@ -61,8 +61,11 @@ def standardise_cases(rng):
         parts = []
         scale, middle = rng.uniform(0.5, 6, d), rng.uniform(-9, 9, d)
         for n in sizes:
-            parts.append(middle + rng.normal(0, 1) + scale * rng.uniform(0.6, 2, d) * rng.normal(
-                0, 1, (n, d)))
+            parts.append(
+                middle
+                + rng.normal(0, 1)
+                + scale * rng.uniform(0.6, 2, d) * rng.normal(0, 1, (n, d))
+            )
         label = f"{sizes[0]}, {sizes[1]} and {sizes[2]} rows of {d} columns"
         if constant is not None:
             parts[0][:, constant] = 4.0
@@ -95,7 +98,9 @@ def standardise_each_its_own(x_train, x_val, x_test):
 )
 def standardise_all_together(x_train, x_val, x_test):
     x = np.vstack([x_train, x_val, x_test])
-    return tuple(_standard(part, x.mean(axis=0), x.std(axis=0)) for part in (x_train, x_val, x_test))
+    return tuple(
+        _standard(part, x.mean(axis=0), x.std(axis=0)) for part in (x_train, x_val, x_test)
+    )
 
 
 @chapter.mistake(
@@ -170,14 +175,14 @@ def standardise_min_max(x_train, x_val, x_test):
     return tuple(_standard(x, low, high - low) for x in (x_train, x_val, x_test))
 
 
-# --- a line in closed form ------------------------------------------------------------------------
+# --- a line in closed form --------------------------------------------------------------------
 
 
 @chapter.exercise(
     points=2,
     returns="w, b",
     difficulty=2,
-    minutes=10,
+    minutes=8,
     rtol=1e-7,
     hints=(
         "The bias is a weight too: that of an input which is always 1. Add such a column to x.",
@@ -293,7 +298,7 @@ def least_squares_all_in_one(x, y):
     return np.vstack([w, b]), b
 
 
-# --- the net ---------------------------------------------------------------------------------------
+# --- the net ----------------------------------------------------------------------------------
 
 
 @chapter.exercise(
@@ -403,7 +408,7 @@ def drive_first_params(TwoLayerNet, sizes, scale):
             seen[name + " is zero"] = bool((value == 0).all())
         else:
             ratio = float(value.std()) / scale  # 1, give or take the luck of the draw
-            seen[name + ", deviation / weight_scale"] = int(round(min(ratio, 9)))
+            seen[name + ", deviation / weight_scale"] = round(min(ratio, 9))
             seen[name + " has both signs"] = bool((value < 0).any() and (value > 0).any())
     return seen
 
@@ -630,7 +635,7 @@ for _bug, (_message, _remedy) in {
     chapter.mistake(TwoLayerNet, _bug, _message, _remedy)(_net_with(_bug))
 
 
-# --- predict ---------------------------------------------------------------------------------------
+# --- predict ----------------------------------------------------------------------------------
 
 
 @chapter.exercise(
@@ -754,14 +759,14 @@ def predict_absolute(model, X):
     return np.abs(model.loss(X)).argmax(axis=1)
 
 
-# --- the loop ----------------------------------------------------------------------------------------
+# --- the loop ---------------------------------------------------------------------------------
 
 
 @chapter.exercise(
     points=4,
     returns="losses, reason, params",
     difficulty=3,
-    minutes=18,
+    minutes=17,
     hints=(
         "One round: ask for loss and gradients, note the loss, look at the three reasons, and only "
         "then take a step. How many losses are noted if no step is allowed?",
@@ -1048,7 +1053,7 @@ for _bug, (_message, _remedy) in {
     chapter.mistake(fit, _bug, _message, _remedy)(_fit_with(_bug))
 
 
-# --- debug: a net of any depth, seven bugs planted -------------------------------------------------
+# --- debug: a net of any depth, seven bugs planted --------------------------------------------
 
 DEBUG_STUB = '''def debug_mlp_step(x, y, weights, biases, lr):
     """One step of gradient descent for a net of any depth. Seven things are wrong in it.
@@ -1148,7 +1153,7 @@ def debug_mlp_step(x, y, weights, biases, lr):
 @chapter.cases(debug_mlp_step)
 def debug_mlp_cases(rng):
     for n, sizes, lr in [(3, (2, 4, 5), 0.1), (4, (3, 5, 2), 0.7), (6, (4, 3, 5, 2), 0.3)]:
-        weights = [rng.normal(0, 0.8, shape) for shape in zip(sizes, sizes[1:])]
+        weights = [rng.normal(0, 0.8, shape) for shape in pairwise(sizes)]
         biases = [rng.normal(0, 0.5, size) for size in sizes[1:]]
         x, y = rng.standard_normal((n, sizes[0])), rng.normal(0.5, 1, (n, sizes[-1]))
         net = " - ".join(map(str, sizes))
@@ -1218,8 +1223,15 @@ chapter.mistake(
     "gradient of the first. Other bugs may wait behind this one.",
     "Walk through both lists together: zip(weights, dws).",
 )(planted_step({"first", *QUIET}))
-for _count, _word in enumerate(("One bug is left", "Two bugs are left", "Three bugs are left",
-                                "All that runs, runs; four bugs are left"), start=1):
+for _count, _word in enumerate(
+    (
+        "One bug is left",
+        "Two bugs are left",
+        "Three bugs are left",
+        "All that runs, runs; four bugs are left",
+    ),
+    start=1,
+):
     for _left in combinations(QUIET, _count):
         chapter.mistake(
             debug_mlp_step,
@@ -1228,7 +1240,7 @@ for _count, _word in enumerate(("One bug is left", "Two bugs are left", "Three b
         )(planted_step(set(_left)))
 
 
-# --- more: any number of layers ---------------------------------------------------------------------
+# --- more: any number of layers ---------------------------------------------------------------
 
 
 @chapter.exercise(
@@ -1350,7 +1362,7 @@ def drive_deep_params(FullyConnectedNet, hidden, d, c, scale):
             seen[name + " is zero"] = bool((value == 0).all())
         else:
             ratio = float(value.std()) / scale  # 1, give or take the luck of the draw
-            seen[name + ", deviation / weight_scale"] = int(round(min(ratio, 9)))
+            seen[name + ", deviation / weight_scale"] = round(min(ratio, 9))
     return seen
 
 
@@ -1359,7 +1371,7 @@ def _deep_case(rng, n, shape, sizes):
     while True:
         X = rng.standard_normal((n, *shape))
         params, a, near = {}, X.reshape(n, -1), np.inf
-        for i, (rows, columns) in enumerate(zip(sizes, sizes[1:]), start=1):
+        for i, (rows, columns) in enumerate(pairwise(sizes), start=1):
             params[f"W{i}"] = rng.normal(0, np.sqrt(2 / rows), (rows, columns))
             params[f"b{i}"] = rng.normal(0, 0.4, columns)
             z = a @ params[f"W{i}"] + params[f"b{i}"]
@@ -1501,7 +1513,7 @@ for _bug, (_message, _remedy) in {
     chapter.mistake(FullyConnectedNet, _bug, _message, _remedy)(_deep_with(_bug))
 
 
-# --- quiz ----------------------------------------------------------------------------------------
+# --- quiz -------------------------------------------------------------------------------------
 
 chapter.quiz(
     "mlp_q1",

@@ -209,7 +209,8 @@ def test_a_backward_waits_for_a_forward_whose_cache_is_empty(report_on):
 def test_without_a_forward_the_usual_cache_is_used_and_that_is_said(report_on, forward):
     report = report_on("affine_backward", forward, AFFINE_BACK)
     assert report.passed
-    assert report.remarks == ("no usable `affine_forward` was found, so the usual cache layout was used",)
+    said = "no usable `affine_forward` was found, so the usual cache layout was used"
+    assert report.remarks == (said,)
 
 
 def test_without_a_forward_and_without_a_usual_cache_a_wrong_answer_is_not_judged(report_on):

@@ -63,7 +63,9 @@ def explore_init(
     x0 = source.standard_normal((BATCH, WIDTH))
     last_gradient = source.standard_normal((BATCH, WIDTH))
     own = f"{learner.name_of(initialiser)} (own)" if initialiser is not None else None
-    starts = ({own: initialiser} if own else {}) | STARTS
+    starts: dict[str, Callable] = dict(STARTS)
+    if own is not None and initialiser is not None:
+        starts = {own: initialiser, **STARTS}
 
     @cache
     def weights(start):
@@ -210,7 +212,7 @@ def train_row(
             dz = (p - y[rows]) / ROWS
             arriving = []
             for k in range(depth, -1, -1):
-                da = dz @ weights[k].swapaxes(1, 2) if k else None
+                da = dz @ weights[k].swapaxes(1, 2)
                 dw = inputs[k].swapaxes(-1, -2) @ dz
                 weights[k] = weights[k] - rate * dw
                 biases[k] = biases[k] - rate * dz.sum(axis=1, keepdims=True)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a style sheet and a script stand in this file)
 """Chapter 05: descent on a bowl, a boundary that moves while it is trained, a digit to draw."""
 
 import base64
@@ -5,6 +6,7 @@ import html
 import io
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 
 import anywidget
 import ipywidgets
@@ -86,13 +88,19 @@ def explore_descent(
         levels = np.geomspace(0.02, 80, 15)
         left.contour(w, b, line_loss(w, b), levels=levels, colors=style.GREY, linewidths=0.8)
         left.plot([1], [0], "*", ms=14, color=style.GREEN, mec="white")
-        left.set(title="The loss as a map", xlabel="w", ylabel="b", xlim=(-1.2, 3.2),
-                 ylim=(-4, 4.4))
+        left.set(
+            title="The loss as a map", xlabel="w", ylabel="b", xlim=(-1.2, 3.2), ylim=(-4, 4.4)
+        )
         left.grid(visible=False)
         (path,) = left.plot([], [], "o-", ms=3.5, lw=1.3, color=style.REFERENCE)
         (own_path,) = left.plot([], [], "o--", ms=3.5, lw=1.3, color=style.LEARNER)
-        right.set(title="The loss, step by step", xlabel="step", xlim=(0, DESCENT_STEPS),
-                  yscale="log", ylim=(1e-3, 1e3))
+        right.set(
+            title="The loss, step by step",
+            xlabel="step",
+            xlim=(0, DESCENT_STEPS),
+            yscale="log",
+            ylim=(1e-3, 1e3),
+        )
         (curve,) = right.plot([], [], color=style.REFERENCE, label="reference")
         (own,) = right.plot([], [], "--", color=style.LEARNER)
         if step is not None:
@@ -118,7 +126,9 @@ def explore_descent(
         if lr > limit:
             reading += f" Above 2 / curvature = {n(limit)} every step lands higher than the last."
         elif lr > limit / 2:
-            reading += " The path jumps across the narrow side, and still creeps along the long one."
+            reading += (
+                " The path jumps across the narrow side, and still creeps along the long one."
+            )
         else:
             reading += " The path falls into the valley at once, and then walks along its floor."
         if step is None:
@@ -246,18 +256,32 @@ def explore_training(
         at = np.linspace(-2.3, 2.3, GRID)
         grid = np.column_stack([a.ravel() for a in np.meshgrid(at, at)])
         image = left.imshow(
-            np.ones((GRID, GRID, 3)), extent=(-2.3, 2.3, -2.3, 2.3), origin="lower",
-            interpolation="bilinear", aspect="auto",
+            np.ones((GRID, GRID, 3)),
+            extent=(-2.3, 2.3, -2.3, 2.3),
+            origin="lower",
+            interpolation="bilinear",
+            aspect="auto",
         )
         marks = [
             left.plot([], [], mark, ms=5, color=colour, mec="white", mew=0.6)[0]
             for mark, colour in zip("osv", colours, strict=True)
         ]
-        left.set(title="Who gets which place", xlabel="first input", ylabel="second input",
-                 xlim=(-2.3, 2.3), ylim=(-2.3, 2.3))
+        left.set(
+            title="Who gets which place",
+            xlabel="first input",
+            ylabel="second input",
+            xlim=(-2.3, 2.3),
+            ylim=(-2.3, 2.3),
+        )
         left.grid(visible=False)
-        right.set(title="Training loss", xlabel="step", ylabel="cross-entropy (log scale)",
-                  xlim=(0, TRAIN_STEPS), yscale="log", ylim=(3e-3, 8))
+        right.set(
+            title="Training loss",
+            xlabel="step",
+            ylabel="cross-entropy (log scale)",
+            xlim=(0, TRAIN_STEPS),
+            yscale="log",
+            ylim=(3e-3, 8),
+        )
         (curve,) = right.plot([], [], color=style.LEARNER if net_class else style.REFERENCE)
         (dot,) = right.plot([], [], "o", ms=8, color=style.HERE, mec="white")
     picture = LiveFigure(
@@ -316,7 +340,12 @@ def explore_training(
 
     counter = slider("step", 0, 0, TRAIN_STEPS, 1)
     player = ipywidgets.Play(
-        value=0, min=0, max=TRAIN_STEPS, step=5, interval=80, description="train",
+        value=0,
+        min=0,
+        max=TRAIN_STEPS,
+        step=5,
+        interval=80,
+        description="train",
         show_repeat=False,
     )
     ipywidgets.jslink((player, "value"), (counter, "value"))
@@ -353,7 +382,7 @@ def stroked(digit: int) -> np.ndarray:
     ink = np.zeros((SIDE, SIDE))
     row, column = np.mgrid[:SIDE, :SIDE]
     for stroke in STROKES[digit]:
-        for (x0, y0), (x1, y1) in zip(stroke, stroke[1:]):
+        for (x0, y0), (x1, y1) in pairwise(stroke):
             for t in np.linspace(0, 1, 40):
                 near = np.hypot(column - x0 - t * (x1 - x0), row - y0 - t * (y1 - y0)) <= 1.6
                 ink[near] = 1
@@ -666,14 +695,14 @@ class DrawDigit(anywidget.AnyWidget):
     frame = traitlets.Bool(True).tag(sync=True)
     example = traitlets.Int(0).tag(sync=True)
     pixels = traitlets.List([0.0] * 64).tag(sync=True)
-    layers = traitlets.List().tag(sync=True)
-    shares = traitlets.List().tag(sync=True)
+    layers: traitlets.List = traitlets.List().tag(sync=True)
+    shares: traitlets.List = traitlets.List().tag(sync=True)
     reading = traitlets.Unicode("").tag(sync=True)
     problem = traitlets.Unicode("").tag(sync=True)
     predict = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, net: Callable | None, prepare: Callable | None, predict: str):
-        self._net = _own_reader() if net is None else net
+        self._net: Callable | None = _own_reader() if net is None else net
         self._prepare = prepare
         first = stroked(next(iter(STROKES)))
         super().__init__(ink=first.astype(int).ravel().tolist(), predict=predict)
@@ -689,7 +718,7 @@ class DrawDigit(anywidget.AnyWidget):
     def _read(self, _change=None) -> None:
         """Shrink the drawing and ask the net."""
         ink = np.asarray(self.ink, dtype=float)
-        if ink.shape != (SIDE * SIDE,):
+        if ink.shape != (SIDE * SIDE,) or self._net is None:
             return
         ink = ink.reshape(SIDE, SIDE)
         small = shrink(fit_to_frame(ink) if self.frame else ink)
