@@ -87,7 +87,8 @@ def test_every_locked_requirement_is_pinned_and_has_hashes():
 
 def test_the_lock_names_no_host_and_no_index():
     text = (ROOT / "requirements.lock").read_text("utf-8")
-    assert not re.search(r"https?:|index-url|find-links|trusted-host|@ file|/work/|/root/", text)
+    assert not re.search(r"https?:|index-url|find-links|trusted-host|@ file", text)
+    assert not any(f"{place}/" in text for place in (ROOT, Path.home()))
 
 
 def test_the_lock_holds_everything_that_is_asked_for():
