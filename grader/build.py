@@ -25,6 +25,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from grader.exercise import Exercise
 from grader.exercises import get
+from grader.parsing import one_at_a_time
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
@@ -173,8 +174,9 @@ def _nbgrader(
 
 def source_of(thing: Any) -> str:
     """Source of an answer without its decorators."""
-    source = textwrap.dedent(inspect.getsource(thing))
-    node = ast.parse(source).body[0]
+    with one_at_a_time:  # `inspect` parses too, for classes
+        source = textwrap.dedent(inspect.getsource(thing))
+        node = ast.parse(source).body[0]
     return "\n".join(source.splitlines()[node.lineno - 1 :]).rstrip()
 
 

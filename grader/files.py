@@ -20,6 +20,7 @@ from grader.exercises import all_exercises
 from grader.expected import PUBLIC_SEED
 from grader.findings import Feedback, Finding
 from grader.given import sources_before
+from grader.parsing import parse
 from grader.report import Report
 from grader.sandbox.cells import without_magics
 from grader.sandbox.client import Limits, Sandbox, WorkerAttempt
@@ -166,7 +167,7 @@ def found_in(cells: Iterable[str]) -> list[Exercise]:
 def _bound_in(cell: str) -> set[str]:
     """Names that a cell binds at its top level; methods and texts are none."""
     try:
-        todo: list[ast.AST] = list(ast.parse(without_magics(cell)[0]).body)
+        todo: list[ast.AST] = list(parse(without_magics(cell)[0]).body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {match[1] or match[2] for match in _DEFINED.finditer(cell)}
     found: set[str] = set()
@@ -221,7 +222,7 @@ def _loading(attempt: WorkerAttempt) -> str:
 def _syntax_error(cells: Iterable[str]) -> str:
     for cell in cells:
         try:
-            ast.parse(cell)
+            parse(cell)
         except (SyntaxError, ValueError, RecursionError) as error:
             line = getattr(error, "lineno", None)
             return f"Line {line} is not valid Python: {getattr(error, 'msg', error)}."

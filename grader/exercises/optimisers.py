@@ -2023,7 +2023,7 @@ chapter.quiz(
     answer="d",
     wrong={
         "a": "The way back is the same with every optimiser, product by product.",
-        "b": "The loss stays as it is. (Weight decay added to the loss would change it.)",
+        "b": "The loss stays as it is. Only weight decay, added to the loss, would change it.",
         "c": "The forward pass knows nothing of the optimiser.",
     },
     explanation="Backpropagation computes the gradient. The optimiser decides on the step. "

@@ -9,6 +9,8 @@ import tokenize
 import warnings
 from dataclasses import dataclass
 
+from grader import parsing
+
 _RUNS_PYTHON = {"time", "timeit", "capture", "prun"}  # cell magics around ordinary Python
 _HARMLESS = {"matplotlib", "load_ext", "reload_ext", "autoreload", "config", "pylab", "precision"}
 _HARMLESS |= {"timeit", "who", "whos", "pinfo", "pinfo2", "pdb", "xmode", "clear", "colors"}
@@ -30,7 +32,7 @@ def parse(source: str) -> ast.Module:
     """Parse a cell without passing on Python's remarks about its style."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return ast.parse(source)
+        return parsing.parse(source)
 
 
 def without_magics(source: str) -> tuple[str, list[str]]:
