@@ -53,7 +53,7 @@ def build_text(path: Path) -> dict[str, NotebookNode]:
     """
     solved = solve(path)
     is_lesson = not path.stem.endswith("_exercises")
-    course = strip_lesson(solved) if is_lesson else release(solved, path.stem)
+    course = solved if is_lesson else release(solved, path.stem)  # lessons hold no answer cells
     return {"solved": solved, "course": course}
 
 
@@ -317,11 +317,6 @@ def release(solved: NotebookNode, stem: str) -> NotebookNode:
     notebook.metadata.pop("nbgrader", None)
     notebook.metadata = NotebookNode(solved.metadata)
     return _with_ids(notebook)
-
-
-def strip_lesson(solved: NotebookNode) -> NotebookNode:
-    """A lesson as learners get it: the same cells."""
-    return _with_ids(nbformat.from_dict(solved))
 
 
 def _bare(cell: NotebookNode) -> NotebookNode:

@@ -198,7 +198,7 @@ def _wrong_part(exercise: Exercise, part: str, trial: Trial, trials: list[Trial]
         key = f"{exercise.name}.{part if item else f'{part}_{result.kind}'}"
         return Finding(key, "wrong", plain, part, why, evidence=evidence)
     key = f"{exercise.name}.{mistake.key}"
-    remedy = mistake.remedy or (exercise.hints[0] if exercise.hints else "")
+    remedy = exercise.remedy_for(mistake)
     return Finding(key, "wrong", mistake.message, part, why, remedy, evidence)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from grader.build import BEGIN, END, build_text, source_of, to_bytes
 from grader.exercise import Exercise
-from grader.exercises import UnknownName, all_exercises, chapters
+from grader.exercises import all_exercises, chapters, match_chapter
 from grader.proof import prove
 
 
@@ -53,15 +53,7 @@ class Course:
 
     def _folder(self, name: str) -> Path:
         known = sorted(p.name for p in self.solutions.iterdir() if p.is_dir())
-        for folder in known:
-            number, _, topic = folder.partition("_")
-            if name in (folder, number, number.lstrip("0") or "0", topic):
-                return self.solutions / folder
-        import difflib
-
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
-        more = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}."
-        raise UnknownName(f"There is no chapter called {name!r}.{more}")
+        return self.solutions / match_chapter(name, known)
 
     def built(self, names: Iterable[str] = ()) -> Iterator[tuple[Path, bytes]]:
         """Every generated file with its bytes, made from the text."""

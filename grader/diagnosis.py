@@ -48,7 +48,7 @@ def of_crash(exercise: Exercise, trials: list) -> Finding | None:
     ]
     if len(fits) != 1:
         return None
-    remedy = fits[0].remedy or (exercise.hints[0] if exercise.hints else "")
+    remedy = exercise.remedy_for(fits[0])
     why = crashed[0].problem.message
     key = f"{exercise.name}.{fits[0].key}"
     evidence = crashed[0].problem.evidence

@@ -118,6 +118,10 @@ class Exercise:
         values = tuple(name for i, name in enumerate(self.returns) if i != self.keep)
         return values + tuple(item.key for item in self.properties)
 
+    def remedy_for(self, mistake: Mistake) -> str:
+        """What to do about a mistake: its own remedy, else the first hint."""
+        return mistake.remedy or (self.hints[0] if self.hints else "")
+
     @property
     def signature(self) -> str:
         return f"{self.name}{inspect.signature(self.answer)}" if callable(self.answer) else ""

@@ -164,15 +164,18 @@ def in_single_precision(exercise: Exercise, item: Prepared) -> tuple[dict[str, A
     if item.case.drive is not None or item.property is not None:
         return ()
     results = []
-    for which, cast in product(_subsets(len(item.case.args)), (_single, _rounded)):
-        args = tuple(cast(x) if i in which else x for i, x in enumerate(item.case.args))
+    ways = ((np.float32,), (np.float32, float))  # cast and left so, or cast back
+    for which, kinds in product(_subsets(len(item.case.args)), ways):
+        args = tuple(_cast(x, *kinds) if i in which else x for i, x in enumerate(item.case.args))
         case = Case(args, item.case.kwargs)
         if item.dout is None:
             results.append(by_part(exercise, run_answer(exercise, case)))
             continue
         forward = forward_of(exercise)
         cache = run_answer(forward, case)[forward.keep]
-        for dout, kept in product((item.dout, cast(item.dout)), (cache, cast(cache))):
+        for dout, kept in product(
+            (item.dout, _cast(item.dout, *kinds)), (cache, _cast(cache, *kinds))
+        ):
             results.append(by_part(exercise, exercise.answer(dout.copy(), kept)))
     return tuple(results)
 
@@ -183,21 +186,13 @@ def _subsets(count: int) -> list[tuple[int, ...]]:
     return [c for size in range(count + 1) for c in combinations(range(count), size)]
 
 
-def _single(value: Any) -> Any:
-    """Float arrays in single precision, inside tuples too."""
+def _cast(value: Any, *kinds: type) -> Any:
+    """Float arrays cast to each kind in turn, inside tuples too."""
     if isinstance(value, tuple):
-        return tuple(_single(item) for item in value)
+        return tuple(_cast(item, *kinds) for item in value)
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-        return value.astype(np.float32)
-    return value
-
-
-def _rounded(value: Any) -> Any:
-    """Float arrays that went through single precision and came back."""
-    if isinstance(value, tuple):
-        return tuple(_rounded(item) for item in value)
-    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-        return value.astype(np.float32).astype(float)
+        for kind in kinds:
+            value = value.astype(kind)
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib import import_module
 
@@ -70,15 +71,28 @@ def get_chapter(name: str) -> Chapter:
     UnknownName
         With the nearest match.
     """
-    for chapter in chapters():
-        number, _, topic = chapter.name.partition("_")
-        if name in (chapter.name, number, number.lstrip("0") or "0", topic):
-            return chapter
-    raise UnknownName(_unknown("chapter", name, [chapter.name for chapter in chapters()]))
+    table = {chapter.name: chapter for chapter in chapters()}
+    return table[match_chapter(name, table)]
 
 
-def _unknown(what: str, name: str, known: object) -> str:
-    names = list(known)  # type: ignore[call-overload]
+def match_chapter(name: str, known: Iterable[str]) -> str:
+    """The full name among `known` that `name` means: the same, its number, or its topic.
+
+    Raises
+    ------
+    UnknownName
+        With the nearest match.
+    """
+    full_names = list(known)
+    for full in full_names:
+        number, _, topic = full.partition("_")
+        if name in (full, number, number.lstrip("0") or "0", topic):
+            return full
+    raise UnknownName(_unknown("chapter", name, full_names))
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    names = list(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     if not near:
         near = [known for known in names if name and name.lower() in known.lower()][:1]
