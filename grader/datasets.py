@@ -6,6 +6,7 @@ file, so they never depend on a random stream.
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
@@ -39,6 +40,24 @@ class Split:
     y_val: np.ndarray
     x_test: np.ndarray
     y_test: np.ndarray
+
+
+@dataclass(frozen=True)
+class Table(Split):
+    """A `Split` that also knows the whole table and what its columns are called.
+
+    Attributes
+    ----------
+    names : tuple of D str
+    x : (N, D) float64 array, all rows in their original order
+    y : (N,) int array
+    fold : (N,) int array, 0 to 4; test is fold 0, validation fold 1
+    """
+
+    names: tuple[str, ...]
+    x: np.ndarray
+    y: np.ndarray
+    fold: np.ndarray
 
 
 def data_path(name: str) -> Path:
@@ -129,6 +148,74 @@ def load_digits(split: str = "stratified") -> Split:
         arrays[f"x_{part}"] = rows[:, :64] / 16.0  # (N, 64)
         arrays[f"y_{part}"] = rows[:, 64].copy()  # (N,)
     return Split(**arrays)
+
+
+@lru_cache(maxsize=1)
+def _breast_cancer_table() -> tuple[tuple[str, ...], np.ndarray]:
+    """Column names and the whole file, (569, 32): 30 measurements, malignant, fold."""
+    path = data_path("breast_cancer.csv.gz")
+    with gzip.open(path, "rt", encoding="ascii") as file:
+        names = file.readline().strip().split(",")
+        return tuple(names[:30]), np.loadtxt(file, delimiter=",")
+
+
+def load_breast_cancer() -> Table:
+    """Measurements of cell nuclei of 569 breast masses; malignant is class 1.
+
+    Returns
+    -------
+    Table
+        ``x_*`` are (N, 30) float64, not scaled; ``y_*`` are (N,) int, 1 for malignant. Parts of
+        341 / 114 / 114 rows, malignant in equal shares. Fresh arrays at every call.
+    """
+    names, table = _breast_cancer_table()
+    x, y, fold = table[:, :30], table[:, 30].astype(np.int64), table[:, 31].astype(np.int64)
+    arrays = {}
+    for part, members in _FOLDS.items():
+        rows = np.isin(fold, list(members))  # (N,) of bool
+        arrays[f"x_{part}"], arrays[f"y_{part}"] = x[rows], y[rows]
+    return Table(**arrays, names=names, x=x.copy(), y=y, fold=fold)
+
+
+def load_sunspots() -> tuple[np.ndarray, np.ndarray]:
+    """The yearly sunspot number, 1700 to 2008.
+
+    Returns
+    -------
+    year : (309,) int array
+    number : (309,) float64 array, 0 or more
+    """
+    table = np.loadtxt(data_path("sunspots.csv"), delimiter=",", skiprows=1)
+    return table[:, 0].astype(np.int64), table[:, 1].copy()
+
+
+def load_photograph(height: int = 150) -> np.ndarray:
+    """A photograph in grey: Grace Hopper, as matplotlib ships it (public domain, US Navy).
+
+    Parameters
+    ----------
+    height : int
+        Rows of the picture, 600 or one of its divisors; the width follows.
+
+    Returns
+    -------
+    (height, width) float64 array, 0 (black) to 1 (white)
+
+    Raises
+    ------
+    ValueError
+        If 600 rows cannot be averaged into `height` equal groups.
+    """
+    from matplotlib import cbook, image
+
+    colours = image.imread(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+    if height < 1 or len(colours) % height:
+        raise ValueError(f"height must divide {len(colours)}, but it is {height}.")
+    grey = colours[..., :3] @ np.array([0.299, 0.587, 0.114]) / 255.0  # (600, 512), ITU-R BT.601
+    block = len(grey) // height
+    width = grey.shape[1] // block
+    blocks = grey[:, : width * block].reshape(height, block, width, block)
+    return np.clip(blocks.mean(axis=(1, 3)), 0.0, 1.0)  # (height, width)
 
 
 def make_moons(

@@ -158,3 +158,49 @@ def test_a_straight_line_without_noise_is_one():
     x, y = datasets.straight_line(20, slope=-3.0, intercept=0.5, noise=0.0, rng=0)
     assert x.shape == y.shape == (20, 1)
     assert np.allclose(y, -3.0 * x + 0.5)
+
+
+def test_the_breast_cancer_table_is_scikit_learns_with_malignant_as_one():
+    """Values, order and names are theirs; the class is turned round; the split is stratified."""
+    theirs = pytest.importorskip("sklearn.datasets").load_breast_cancer()
+    table = datasets.load_breast_cancer()
+    assert np.array_equal(table.x, theirs.data)
+    assert np.array_equal(table.y, 1 - theirs.target)
+    assert [name.replace("_", " ") for name in table.names] == list(theirs.feature_names)
+    assert [len(table.y_train), len(table.y_val), len(table.y_test)] == [341, 114, 114]
+    assert np.array_equal(table.x_test, theirs.data[table.fold == 0])
+    shares = [table.y[table.fold == k].sum() for k in range(5)]
+    assert max(shares) - min(shares) <= 1
+
+
+@pytest.mark.parametrize("name", ["breast_cancer.csv.gz", "sunspots.csv"])
+def test_a_data_file_has_the_digest_its_sheet_states(name):
+    content = datasets.data_path(name).read_bytes()
+    text = gzip.decompress(content) if name.endswith(".gz") else content
+    sheet = datasets.data_path(f"{name.split('.')[0]}.md").read_text(encoding="utf-8")
+    assert hashlib.sha256(text).hexdigest() in sheet
+
+
+def test_the_breast_cancer_recipe_makes_the_file(tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
+    sheet = datasets.data_path("breast_cancer.md").read_text(encoding="utf-8")
+    (recipe,) = re.findall(r"```python\n(.*?)```", sheet, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(recipe, "breast_cancer.md", "exec"), {})
+    made = gzip.decompress((tmp_path / "breast_cancer.csv.gz").read_bytes())
+    assert made == gzip.decompress(datasets.data_path("breast_cancer.csv.gz").read_bytes())
+
+
+def test_sunspots_have_every_year_once():
+    year, number = datasets.load_sunspots()
+    assert np.array_equal(year, np.arange(1700, 2009))
+    assert number.shape == (309,) and number.min() == 0 and 150 < number.max() < 250
+
+
+def test_the_photograph_is_grey_and_can_be_smaller():
+    picture = datasets.load_photograph()
+    assert picture.shape == (150, 128) and 0 <= picture.min() < 0.1 < 0.9 < picture.max() <= 1
+    small = datasets.load_photograph(75)
+    assert np.allclose(small, picture.reshape(75, 2, 64, 2).mean(axis=(1, 3)))
+    with pytest.raises(ValueError, match="height must divide 600"):
+        datasets.load_photograph(149)
