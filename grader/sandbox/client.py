@@ -20,8 +20,9 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from grader.sandbox import wire
+from grader.sandbox import bubblewrap, wire
 from grader.sandbox.channel import Channel, Gone, Overrun, Patience
+from grader.sandbox.protection import Protection
 from grader.sandbox.remote import WorkerAttempt
 from grader.sandbox.submission import CellReport, Limits, LoadReport, Submission
 
@@ -49,6 +50,7 @@ class Sandbox:
         self._control: socket.socket | None = None
         self._owner = os.getpid()
         self._mechanisms: list[str] | None = None
+        self._protection = Protection()
         self._forgotten: collections.deque[int] = collections.deque()
         self._open: weakref.WeakSet[WorkerAttempt] = weakref.WeakSet()
 
@@ -64,6 +66,13 @@ class Sandbox:
         if self._mechanisms is None:
             self.open([]).close()
         return list(self._mechanisms or [])
+
+    @property
+    def protection(self) -> Protection:
+        """What a worker was refused when it tried."""
+        if self._mechanisms is None:
+            self.open([]).close()
+        return self._protection
 
     def open(
         self,
@@ -211,8 +220,9 @@ class Sandbox:
         ours.settimeout(_START_SECONDS)
         fd = theirs.fileno()
         # no folder of the current user on the path, no .pyc written, and none of our environment
+        python = [sys.executable, "-I", "-B", "-c", _BOOT, _ROOT, str(fd)]
         self._zygote = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-c", _BOOT, _ROOT, str(fd)],
+            [*bubblewrap.prefix(), *python],
             env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -223,7 +233,8 @@ class Sandbox:
         theirs.close()
         self._control = ours
         try:
-            self._reply()
+            found = self._reply()["ready"]
+            self._protection = Protection(tuple(found["refused"]), tuple(found["possible"]))
         except (OSError, ValueError):
             stderr = self._zygote.stderr
             self._zygote.kill()

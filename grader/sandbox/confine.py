@@ -15,7 +15,10 @@ import stat
 import struct
 import sys
 import sysconfig
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from grader.sandbox import landlock, seccomp
 
 _PDEATHSIG, _DUMPABLE, _KEEPCAPS, _NO_NEW_PRIVS = 1, 4, 8, 38  # <linux/prctl.h>
 _SETGID, _SETUID, _DAC_READ_SEARCH = 6, 7, 2  # <linux/capability.h>
@@ -24,6 +27,7 @@ _NOGROUP = 65534
 # cannot signal each other.
 _FIRST_UID, _UIDS = 61184, 4336
 
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 _LINUX = sys.platform == "linux"
 _libc = ctypes.CDLL(None, use_errno=True) if _LINUX else None
 
@@ -35,6 +39,8 @@ class Plan:
     base_bytes: int  # address space in use before the learner's code
     change_user: bool
     read_anything: bool  # the interpreter lies where only root may read
+    rules: landlock.Rules | None = None  # which files may be read
+    filtered: bool = False  # whether system calls can be
 
 
 def make_plan() -> Plan:
@@ -42,7 +48,14 @@ def make_plan() -> Plan:
     root = _LINUX and os.geteuid() == 0 and _has_capabilities(_SETGID, _SETUID)
     private = root and not all(map(_readable_by_all, _library_folders()))
     change_user = root and _can_change_user(private)
-    return Plan(_address_space(), change_user, private)
+    readable, listable = landlock.allow(_libraries(), _secrets())
+    rules = landlock.Rules(readable, listable) if landlock.version() else None
+    plan = Plan(_address_space(), change_user, private, rules)
+    # Each is tried in a child: a container may know the call and forbid it.
+    if rules is not None and not _works(rules.enforce):
+        plan = replace(plan, rules=None)
+    works = seccomp.available() and _works(lambda: seccomp.enforce(seccomp.program(os.getpid())))
+    return replace(plan, filtered=works)
 
 
 def confine(plan: Plan, parent: int, memory_bytes: int, cpu_seconds: int) -> list[str]:
@@ -72,7 +85,14 @@ def confine(plan: Plan, parent: int, memory_bytes: int, cpu_seconds: int) -> lis
         on.append("not traceable")
     if _prctl(_NO_NEW_PRIVS, 1):
         on.append("no new privileges")
-    # Landlock, then seccomp, go here: last, since each forbids what the steps above need.
+    # These two last, since each forbids what the steps above need.
+    if plan.rules is not None:
+        plan.rules.enforce()
+        os.close(plan.rules.fd)
+        on.append("libraries may be read, no other file")
+    if plan.filtered:
+        seccomp.enforce(seccomp.program(os.getpid()))
+        on.append("system calls from a list")
     return on
 
 
@@ -92,10 +112,24 @@ def _change_user(read_anything: bool) -> str:
 
 def _can_change_user(read_anything: bool) -> bool:
     """Try it in a child: a container may know too few users."""
+    return _in_child(lambda: _change_user(read_anything))
+
+
+def _works(enforce: Callable[[], None]) -> bool:
+    """Whether a hardening step does its work where nobody may gain privileges."""
+
+    def step() -> None:
+        _prctl(_NO_NEW_PRIVS, 1)
+        enforce()
+
+    return _in_child(step)
+
+
+def _in_child(act: Callable[[], object]) -> bool:
     pid = os.fork()
     if pid == 0:
         try:
-            _change_user(read_anything)
+            act()
         except BaseException:
             os._exit(1)
         os._exit(0)
@@ -151,6 +185,18 @@ def _has_capabilities(*numbers: int) -> bool:
                 mask = int(line.split()[1], 16)
                 return all(mask >> number & 1 for number in numbers)
     return False
+
+
+def _libraries() -> list[str]:
+    """What later imports read: Python's own folders, and those of the system's linker."""
+    system = ["/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", "/etc/ld.so.cache"]
+    system += ["/usr/share/zoneinfo", "/etc/localtime", "/dev/null", "/dev/urandom", "/dev/zero"]
+    return [*_library_folders(), *(path for path in sys.path if os.path.isdir(path)), *system]
+
+
+def _secrets() -> list[str]:
+    """The course itself, wherever it is installed: the answers are in it."""
+    return [_PACKAGE, os.path.join(os.path.dirname(_PACKAGE), "solutions")]
 
 
 def _library_folders() -> list[str]:

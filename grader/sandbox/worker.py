@@ -31,7 +31,10 @@ def serve(
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 16) for fd in (requests, answers)]
     os.dup2(high[0], _REQUESTS, inheritable=False)
     os.dup2(high[1], _ANSWERS, inheritable=False)
-    os.closerange(_ANSWERS + 1, 65536)  # nothing of the parent's stays open
+    # nothing of the parent's stays open; `confine` closes the rules for files
+    rules = plan.rules.fd if plan.rules is not None else 65536
+    os.closerange(_ANSWERS + 1, rules)
+    os.closerange(rules + 1, 65536)
     gc.enable()
     on = confine(plan, parent, limits["memory_bytes"], limits["cpu_seconds"])
     np.random.seed(0)

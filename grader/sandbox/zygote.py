@@ -17,12 +17,14 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from grader.sandbox import standins, worker
 from grader.sandbox.confine import make_plan
+from grader.sandbox.probe import probe
 
 # What homework imports. A module loaded here costs a worker nothing.
 _PRELOAD = """
@@ -54,9 +56,10 @@ def main(control: int) -> None:
     for stream in (0, 1, 2):
         os.dup2(null, stream)
     plan = make_plan()
+    protection = probe(plan)
     gc.collect()
     gc.freeze()  # a collection in a worker need not look at what was loaded here
-    channel.sendall(b'{"ready": true}\n')
+    channel.sendall(json.dumps({"ready": asdict(protection)}).encode() + b"\n")
     live: set[int] = set()
     try:
         while (message := _next(channel, parent)) is not None:

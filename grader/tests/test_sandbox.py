@@ -740,7 +740,8 @@ def test_a_worker_cannot_end_another(sandbox: Sandbox) -> None:
 
 def test_a_fork_bomb_is_refused(sandbox: Sandbox) -> None:
     result = outcome(sandbox, "import os\nwhile True: os.fork()")
-    assert result.status == "raised" and result.error and result.error.type == "BlockingIOError"
+    refused = ("BlockingIOError", "PermissionError")  # by the limit, or by the list of calls
+    assert result.status == "raised" and result.error and result.error.type in refused
 
 
 def test_the_environment_and_the_arguments_are_empty(monkeypatch: pytest.MonkeyPatch) -> None:
