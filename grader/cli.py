@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -194,6 +195,10 @@ def grade(
     ] = None,
     jobs: Annotated[int | None, typer.Option(help="submissions at a time; default: cores")] = None,
     feedback: Annotated[str, typer.Option(help="verdict, diagnosis or full")] = "diagnosis",
+    require_level: Annotated[
+        int | None, typer.Option(min=0, max=3, help="least protection; default 2 on Linux")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="grade unchanged work anew")] = False,
     as_json: Annotated[
         Path | None, typer.Option("--json", help="write every result as JSON lines")
     ] = None,
@@ -203,7 +208,16 @@ def grade(
 
     from grader.bulk.table import json_lines, summary
 
-    result = _grade(submitted, assignment, student, _seed(seed), jobs, _feedback(feedback))
+    result = _grade(
+        submitted,
+        assignments=assignment,
+        students=student,
+        seed=_seed(seed),
+        jobs=jobs,
+        feedback=_feedback(feedback),
+        require_level=require_level,
+        force=force,
+    )
     if as_json is not None:
         as_json.write_text("".join(line + "\n" for line in json_lines(result)), "utf-8")
     Console().print(summary(result))
@@ -222,7 +236,7 @@ def demo(
     from grader.bulk.table import summary
 
     expected = make_class(folder, students=students)
-    result = _grade(folder / "submitted", None, None, None, None, "diagnosis")
+    result = _grade(folder / "submitted")
     Console().print(summary(result))
     found = {one.student: one.points for one in result.results}
     right = sum(found.get(name) == each.total for name, each in expected.items())
@@ -233,28 +247,29 @@ def demo(
     raise typer.Exit(0 if right == len(expected) else 1)
 
 
-def _grade(
-    submitted: Path,
-    assignments: list[str] | None,
-    students: list[str] | None,
-    seed: int | str | None,
-    jobs: int | None,
-    feedback: Feedback,
-) -> ClassResult:
+def _grade(submitted: Path, **options: Any) -> ClassResult:
     """Grade with a progress bar on stderr, so that stdout holds the result alone."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
 
     from grader.bulk.grade import grade as grade_class
 
-    columns = ("grading", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("grading", total=None)
+    rate = TextColumn("{task.fields[rate]}")
+    columns = ("grading", BarColumn(), MofNCompleteColumn(), rate, Remaining())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task("grading", total=None, rate="")
+    begun = time.monotonic()
 
-        def move(done: int, total: int, _result: object) -> None:
-            bar.update(task, completed=done, total=total)
+    def move(done: int, total: int, _result: object) -> None:
+        bar.start()  # only now: its thread must not be there when processes are forked
+        speed = done / max(time.monotonic() - begun, 1e-3)
+        bar.update(task, completed=done, total=total, rate=f"{speed:.0f} a second")
 
-        return grade_class(submitted, assignments, students, seed, jobs, feedback, progress=move)
+    try:
+        return grade_class(submitted, progress=move, **options)
+    finally:
+        bar.stop()
 
 
 def _seed(word: str | None) -> int | str | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from grader import page
 from grader.bulk.course import Assignment, Cell, Course
-from grader.bulk.judge import SubmissionResult
+from grader.bulk.result import SubmissionResult
 from grader.bulk.submissions import Submission
 from grader.report import Report
 

@@ -7,7 +7,7 @@ import re
 from grader import page
 from grader.bulk.autograded import write_timestamp, write_whole
 from grader.bulk.course import Assignment, Course
-from grader.bulk.judge import SubmissionResult
+from grader.bulk.result import SubmissionResult
 from grader.page import escape, points_text
 from grader.report import Report
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,9 +15,13 @@ from grader.bulk.autograded import write_autograded
 from grader.bulk.course import Assignment, Course, open_course
 from grader.bulk.feedback import write_feedback
 from grader.bulk.gradebook import Book
-from grader.bulk.judge import SUBMISSION_SECONDS, Judge, SubmissionResult
+from grader.bulk.journal import JOURNAL_FILE, Journal, fingerprint, package_digest
+from grader.bulk.judge import SUBMISSION_SECONDS, Judge
+from grader.bulk.processes import results as done_in_parallel
+from grader.bulk.result import SubmissionResult
 from grader.bulk.rootfiles import class_seed, locked
 from grader.bulk.submissions import Handed, find_submissions
+from grader.expected import prepare
 from grader.findings import Feedback
 from grader.sandbox.client import Limits, Sandbox
 
@@ -41,6 +45,10 @@ class ClassResult:
         Whether the cases were drawn from a secret seed.
     mechanisms : tuple of str
         What protected this machine from the code that was run.
+    level : int
+        How well, see `grader.sandbox.protection`.
+    kept : int
+        How many results are from an earlier run.
     """
 
     root: Path
@@ -48,6 +56,8 @@ class ClassResult:
     remarks: tuple[str, ...] = ()
     secret: bool = True
     mechanisms: tuple[str, ...] = ()
+    level: int = 0
+    kept: int = field(default=0, compare=False)
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -84,6 +94,8 @@ def grade(
     progress: Progress | None = None,
     limits: Limits | None = None,
     seconds: float = SUBMISSION_SECONDS,
+    require_level: int | None = None,
+    force: bool = False,
 ) -> ClassResult:
     """Grade submissions in nbgrader's layout.
 
@@ -106,6 +118,10 @@ def grade(
         Of one worker.
     seconds : float
         Wall time of one submission.
+    require_level : int, optional
+        Least protection to go on with, 0 to 3; 2 on Linux by default, 1 elsewhere.
+    force : bool
+        Grade anew what the journal has already.
 
     Returns
     -------
@@ -127,15 +143,47 @@ def grade(
         needed = {name: course.assignment(name) for name in sorted({h.assignment for h in found})}
         for name in needed:
             course.provide_source(name)
-        with Sandbox(limits or Limits()) as sandbox, Book(course) as book:
-            mechanisms = _protection(sandbox)
+        limits = limits or Limits()
+        with (
+            Sandbox(limits) as sandbox,
+            Book(course) as book,
+            Journal(course.root / JOURNAL_FILE) as journal,
+        ):
+            mechanisms = _protection(sandbox, require_level)
             for assignment in needed.values():
                 book.prepare(assignment)
             judge = Judge(sandbox, needed, number, secret, feedback, seconds)
             work = _Work(course, needed, judge, secret)
-            results = _all_results(work, found, jobs or _processors(), book, progress)
+            rules = f"{package_digest()} {number} {secret} {feedback} {limits} {seconds}"
+            run = _Run(work, book, journal, _rules_of(needed, rules), progress, len(found))
+            waiting = found if force else run.kept(found)
+            if waiting:
+                _compute_once(needed, number)
+            run.grade(waiting, jobs or _processors())
     taken = time.perf_counter() - start
-    return ClassResult(course.root, tuple(results), tuple(remarks), secret, mechanisms, taken)
+    return ClassResult(
+        course.root,
+        run.ordered(),
+        tuple(remarks),
+        secret,
+        mechanisms,
+        sandbox.protection.level,
+        len(found) - len(waiting),
+        taken,
+    )
+
+
+def _rules_of(needed: dict[str, Assignment], rules: str) -> dict[str, str]:
+    """What a result depends on besides the work: the class's settings and the released notebook."""
+    return {name: f"{rules} {assignment.cells}" for name, assignment in needed.items()}
+
+
+def _compute_once(needed: dict[str, Assignment], seed: int) -> None:
+    """Expected values of all exercises, before processes are forked that need them."""
+    for assignment in needed.values():
+        for exercise in assignment.exercises:
+            if exercise.kind != "quiz":
+                prepare(exercise, seed)
 
 
 @dataclass(frozen=True)
@@ -158,48 +206,101 @@ class _Work:
                 f"The results of {handed.student} cannot be written ({problem}). What was graded "
                 "before is kept; make room and start again."
             ) from None
-        return result
+        return result.without_evidence()
+
+    def is_written(self, handed: Handed) -> bool:
+        """Whether notebook and page of an earlier grading are still there."""
+        part = Path(handed.student) / handed.assignment
+        name = self.assignments[handed.assignment].notebook
+        return (self.course.autograded / part / f"{name}.ipynb").is_file() and (
+            self.course.feedback / part / f"{name}.html"
+        ).is_file()
 
 
-def _all_results(
-    work: _Work, found: list[Handed], jobs: int, book: Book, progress: Progress | None
-) -> list[SubmissionResult]:
-    """Results in the order of `found`; whatever stops the run, what was done before is stored."""
-    results: list[SubmissionResult] = []
-    batch: list[SubmissionResult] = []
+class _Run:
+    """One grading: results go to the journal at once and to the gradebook in batches."""
 
-    def store() -> None:
-        late = book.write(batch)
-        results.extend(replace(r, seconds_late=s) for r, s in zip(batch, late, strict=True))
-        batch.clear()
+    def __init__(
+        self,
+        work: _Work,
+        book: Book,
+        journal: Journal,
+        rules: dict[str, str],
+        progress: Progress | None,
+        total: int,
+    ):
+        self._work = work
+        self._book = book
+        self._journal = journal
+        self._rules = rules
+        self._progress = progress
+        self._total = total
+        self._results: dict[tuple[str, str], SubmissionResult] = {}
+        self._batch: list[SubmissionResult] = []
 
-    pool = ThreadPoolExecutor(jobs, "grading")
+    def ordered(self) -> tuple[SubmissionResult, ...]:
+        """All results by student and assignment."""
+        return tuple(self._results[key] for key in sorted(self._results))
+
+    def kept(self, found: list[Handed]) -> list[Handed]:
+        """Take what the journal has and its files are there for; return the others."""
+        others = []
+        for handed in found:
+            entry = self._journal.find(handed, self._digest(handed))
+            if entry is None or not self._work.is_written(handed):
+                others.append(handed)
+            elif entry.booked and self._book.has(entry.result):
+                self._note(entry.result)
+            else:
+                self._add(entry.result)
+        self._store()
+        return others
+
+    def grade(self, waiting: list[Handed], jobs: int) -> None:
+        """Grade the others; whatever stops the run, what was done before is stored."""
+        try:
+            for handed, result in done_in_parallel(self._work, waiting, jobs):
+                self._journal.add(result, self._digest(handed))
+                self._add(result)
+        finally:
+            self._store()
+
+    def _digest(self, handed: Handed) -> str:
+        return fingerprint(handed, self._rules[handed.assignment])
+
+    def _add(self, result: SubmissionResult) -> None:
+        self._batch.append(result)
+        self._note(result)
+        if len(self._batch) >= BATCH:
+            self._store()
+
+    def _note(self, result: SubmissionResult) -> None:
+        self._results[result.student, result.assignment] = result
+        if self._progress is not None:
+            self._progress(len(self._results), self._total, result)
+
+    def _store(self) -> None:
+        batch, self._batch = self._batch, []
+        if not batch:
+            return
+        late = self._book.write(batch)
+        dated = [replace(r, seconds_late=s) for r, s in zip(batch, late, strict=True)]
+        self._journal.mark_booked(dated)
+        self._results |= {(r.student, r.assignment): r for r in dated}
+
+
+def _protection(sandbox: Sandbox, require_level: int | None) -> tuple[str, ...]:
+    """What is in force; refuses to go on with less than is required."""
+    wanted = require_level
+    if wanted is None:
+        wanted = 2 if sys.platform == "linux" else 1
     try:
-        for result in _reported(pool.map(work, found), len(found), progress):
-            batch.append(result)
-            if len(batch) == BATCH:
-                store()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        if batch:
-            store()
-    return results
-
-
-def _reported(
-    stream: Iterator[SubmissionResult], total: int, progress: Progress | None
-) -> Iterator[SubmissionResult]:
-    for done, result in enumerate(stream, start=1):
-        if progress is not None:
-            progress(done, total, result)
-        yield result
-
-
-def _protection(sandbox: Sandbox) -> tuple[str, ...]:
-    try:
-        return tuple(sandbox.mechanisms)
+        mechanisms = tuple(sandbox.mechanisms)
     except RuntimeError as problem:
         raise GradeError(f"Nothing can be graded here: {problem}") from None
+    if shortfall := sandbox.protection.shortfall(wanted):
+        raise GradeError(shortfall)
+    return mechanisms
 
 
 def _processors() -> int:

@@ -19,7 +19,7 @@ from typing import Any
 from grader.bulk import GradeError
 from grader.bulk.batch import Batch
 from grader.bulk.course import Assignment, Course
-from grader.bulk.judge import SubmissionResult
+from grader.bulk.result import SubmissionResult
 
 
 @dataclass
@@ -151,6 +151,15 @@ class Book:
             Comment.notebook_id, Comment.cell_id, Comment.id
         ).filter(mine):
             shelf.comments[notebook, cell] = number
+
+    def has(self, result: SubmissionResult) -> bool:
+        """Whether this result is here, handed in at the same time and as late as it says."""
+        shelf = self._shelves[result.assignment]
+        if result.student not in shelf.submissions:
+            return False
+        _, extension, handed_in = shelf.submissions[result.student]
+        late = _seconds_late(result, shelf.duedate, extension)
+        return handed_in == result.timestamp and late == result.seconds_late
 
     # --- results ----------------------------------------------------------------------------------
 

@@ -5,15 +5,16 @@ A `Judge` holds what is the same for a whole class. It never raises for anything
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from grader.attempt import Attempt, Call, Error
 from grader.bulk.course import Assignment
+from grader.bulk.likeness import digests
 from grader.bulk.redact import redact
+from grader.bulk.result import SubmissionResult
 from grader.bulk.submissions import Handed, Submission, defining_cell, read_submission
 from grader.checks import check_exercise
 from grader.exercise import Exercise
@@ -29,41 +30,6 @@ _LOST = "this says nothing about your code"  # the sandbox's words when its own 
 
 class _Lost(Exception):
     """A worker was lost for a reason that is not the submission's."""
-
-
-@dataclass(frozen=True)
-class SubmissionResult:
-    """What became of one submission.
-
-    Attributes
-    ----------
-    reports : tuple of Report
-        One per graded exercise, in the notebook's order, whatever happened.
-    reasons : tuple of str
-        What was odd about the submission as a whole.
-    review : bool
-        Whether somebody should look at it.
-    answered : tuple of str
-        Ids of the cells to be graded by hand that were answered.
-    """
-
-    student: str
-    assignment: str
-    reports: tuple[Report, ...]
-    reasons: tuple[str, ...] = ()
-    review: bool = False
-    answered: tuple[str, ...] = ()
-    timestamp: datetime.datetime | None = None
-    seconds_late: float = 0.0
-    seconds: float = field(default=0.0, compare=False)
-
-    @property
-    def points(self) -> float:
-        return round(sum(report.points for report in self.reports), 6)
-
-    @property
-    def max_points(self) -> float:
-        return float(sum(report.max_points for report in self.reports))
 
 
 class Judge:
@@ -117,6 +83,8 @@ class Judge:
             submission.review or fault or any("left out" in reason for reason in found),
             _answered(submission, assignment),
             submission.timestamp,
+            level=self._sandbox.protection.level,
+            sources=digests(submission.code, (e.name for e in assignment.exercises)),
             seconds=time.perf_counter() - start,
         )
         return submission, result

@@ -95,6 +95,7 @@ def json_lines(result: ClassResult) -> Iterator[str]:
                 "reasons": list(one.reasons),
                 "review": one.review,
                 "seconds_late": one.seconds_late,
+                "level": one.level,
             }
             yield json.dumps(line, ensure_ascii=False)
 
@@ -111,8 +112,9 @@ def _plain(text: str) -> str:
 
 
 def _last_line(result: ClassResult) -> str:
-    count = len(result.results)
-    each = f", {count / result.seconds:.1f} a second" if result.seconds else ""
+    count = len(result.results) - result.kept
+    each = f", {count / result.seconds:.1f} a second" if result.seconds and count else ""
+    kept = f"; {result.kept} unchanged since the last run" if result.kept else ""
     seed = "secret" if result.secret else "public"
-    shield = f"; protected by: {', '.join(result.mechanisms)}" if result.mechanisms else ""
-    return f"{count} submissions in {result.seconds:.1f} s{each}; {seed} seed{shield}"
+    shield = f"; level {result.level}: {', '.join(result.mechanisms)}" if result.mechanisms else ""
+    return f"{count} submissions graded in {result.seconds:.1f} s{each}{kept}; {seed} seed{shield}"

@@ -72,9 +72,7 @@ def confine(plan: Plan, parent: int, memory_bytes: int, cpu_seconds: int) -> lis
     os.umask(0o077)
     if plan.change_user:
         on.append(_change_user(plan.read_anything))
-    if _prctl(_PDEATHSIG, signal.SIGKILL):
-        if os.getppid() != parent:  # it died before we asked
-            os._exit(1)
+    if end_with_parent(parent):
         on.append("ends with its parent")
     # what is left keeps SciPy's own BLAS from starting threads, which it may not, and giving up
     for name in [name for name in os.environ if not name.endswith("_NUM_THREADS")]:
@@ -94,6 +92,15 @@ def confine(plan: Plan, parent: int, memory_bytes: int, cpu_seconds: int) -> lis
         seccomp.enforce(seccomp.program(os.getpid()))
         on.append("system calls from a list")
     return on
+
+
+def end_with_parent(parent: int) -> bool:
+    """Have this process killed when `parent`, which forked it, ends; false where that is unknown."""
+    if not _prctl(_PDEATHSIG, signal.SIGKILL):
+        return False
+    if os.getppid() != parent:  # it died before we asked
+        os._exit(1)
+    return True
 
 
 def _change_user(read_anything: bool) -> str:
