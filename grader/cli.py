@@ -225,6 +225,27 @@ def grade(
 
 
 @app.command()
+def insights(
+    submitted: Annotated[Path, typer.Argument(help="the folder that was graded")],
+) -> None:
+    """One page about a graded class, and its totals for Canvas and Moodle."""
+    from grader.bulk import GradeError
+    from grader.bulk.course import open_course
+    from grader.bulk.gradebook import Book
+    from grader.bulk.insights import write_csv, write_insights
+    from grader.bulk.journal import JOURNAL_FILE, Journal
+
+    course = open_course(submitted)
+    if not (course.root / JOURNAL_FILE).is_file():
+        raise GradeError(f"Nothing has been graded in {course.root}: run `grader grade` first.")
+    with Journal(course.root / JOURNAL_FILE) as journal:
+        typer.echo(f"Page: {write_insights(course.root, journal.results())}")
+    with Book(course) as book:
+        for path in write_csv(course.root, book.totals()):
+            typer.echo(f"Totals: {path}")
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="the course root to make")] = Path("demo_class"),
     students: Annotated[int, typer.Option(help="size of the class")] = 30,

@@ -161,6 +161,20 @@ class Book:
         late = _seconds_late(result, shelf.duedate, extension)
         return handed_in == result.timestamp and late == result.seconds_late
 
+    def totals(self) -> list[tuple[str, str, float, float]]:
+        """Student, assignment, score (penalties taken off) and best score of every submission."""
+        with _told(self._course):
+            return [
+                (
+                    one.student_id,
+                    assignment.name,
+                    max(0.0, one.score - (one.late_submission_penalty or 0.0)),
+                    assignment.max_score,
+                )
+                for assignment in self._book.assignments
+                for one in assignment.submissions
+            ]
+
     # --- results ----------------------------------------------------------------------------------
 
     def write(self, results: Sequence[SubmissionResult]) -> list[float]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -83,9 +83,13 @@ class Journal:
         rows = [(r.to_json(), r.student, r.assignment) for r in results]
         self._write("update results set booked=1, result=? where student=? and assignment=?", rows)
 
-    def entries(self) -> Iterator[tuple[str, str, str, str]]:
-        """Student, assignment, work and result of everything, as stored."""
-        return iter(self._db.execute("select student, assignment, work, result from results"))
+    def results(self) -> list[SubmissionResult]:
+        """Everything that is known, by student and assignment."""
+        query = "select result from results order by student, assignment"
+        try:
+            return [SubmissionResult.from_json(text) for (text,) in self._db.execute(query)]
+        except (sqlite3.Error, ValueError) as problem:
+            raise _unusable(self.path, problem) from None
 
     def _write(self, statement: str, rows: list[tuple]) -> None:
         try:
@@ -131,7 +135,7 @@ def package_digest() -> str:
     return digest.hexdigest()
 
 
-def _unusable(path: Path, problem: sqlite3.Error) -> GradeError:
+def _unusable(path: Path, problem: Exception) -> GradeError:
     return GradeError(
         f"The journal {path} cannot be used ({problem}). Move it away: everything is graded anew "
         "then, and scores given by hand are kept."
