@@ -18,6 +18,14 @@ MODULES = (
     "mlp",
     "initialisation",
     "optimisers",
+    "convolution",
+    "cnn",
+    "rnn",
+    "lstm",
+    "gan",
+    "regularisation",
+    "metrics",
+    "normalisation",
 )
 
 

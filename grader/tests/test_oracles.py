@@ -24,7 +24,9 @@ from grader.expected import forward_of, inputs_by_name, prepare
 
 TRIALS = 100
 CLOSE = 1e-9
-BACKWARDS = [e for e in all_exercises() if e.gradient_of]
+# From chapter 08 on answers write into arrays, which autograd cannot follow: the tests of those
+# chapters (grader/tests/exercises/) bring oracles of their own.
+BACKWARDS = [e for e in all_exercises() if e.gradient_of and e.chapter < "08"]
 NAMES = [exercise.name for exercise in all_exercises()]
 
 

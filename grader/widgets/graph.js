@@ -108,7 +108,7 @@ function render({ model, el }) {
 
   // --- inputs and nudge test, one row for each input ---
   const ownName = model.get("own_name");
-  const head = ["input", "", "value", `∂${out}/∂input, backward pass`, `nudge test: Δ${out} / h`];
+  const head = ["input", "slider", "value", `∂${out}/∂input, backward pass`, `nudge test: Δ${out} / h`];
   if (ownName) head.push(ownName);
   const body = element("tbody"), rows = {};
   for (const { name } of leaves) {

@@ -21,6 +21,20 @@ function render({ model, el }) {
   showText();
   showPicture();
 
+  // Python draws as many pixels as are shown here: fewer are blurred, more cost time.
+  let pause = null;
+  const fit = () => {
+    const style = getComputedStyle(image);
+    const shown = image.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    if (!(shown > 0)) return;
+    const ratio = Math.min(2, Math.round(shown * devicePixelRatio) / model.get("width"));
+    if (Math.abs(ratio - model.get("ratio")) < 1e-4) return;
+    model.set("ratio", ratio);
+    model.save_changes();
+  };
+  const resized = new ResizeObserver(() => { clearTimeout(pause); pause = setTimeout(fit, 150); });
+  resized.observe(image);
+
   // JupyterLab takes arrow keys for itself unless the focused element says otherwise, and a
   // slider's handle has no name for screen readers. The explorer around us is attached later.
   let tries = 0;
@@ -31,12 +45,17 @@ function render({ model, el }) {
       element.dataset.lmSuppressShortcuts = "true";
       const label = element.closest(".widget-slider")?.querySelector(".widget-label");
       if (label) element.setAttribute("aria-label", label.textContent);
+      const icon = element.querySelector("i.fa");  // the buttons of a player show nothing else
+      if (icon && !element.textContent.trim())
+        element.setAttribute("aria-label", icon.classList.contains("fa-stop") ? "stop" : "play");
     }
     if (++tries > 20) clearInterval(timer);
   }, 150);
 
   return () => {
     clearInterval(timer);
+    clearTimeout(pause);
+    resized.disconnect();
     model.off("change:value", showPicture);
     model.off("change:alt", showText);
     if (url) URL.revokeObjectURL(url);
