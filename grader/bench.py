@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import tempfile
 import time
@@ -14,16 +15,29 @@ from rich.table import Table
 from grader.attempt import LocalAttempt
 from grader.build import source_of
 from grader.checks import check_exercise
+from grader.class_bench import classes
 from grader.exercise import Exercise
 from grader.exercises import all_exercises
 from grader.expected import forward_of, prepare
+from grader.slider_bench import sliders
 
 
 def main() -> None:
-    """Print every table."""
-    console = Console()
-    console.print(checks())
-    console.print(files())
+    """Print every table, or those that are named."""
+    parser = argparse.ArgumentParser(prog="python -m grader.bench", description=__doc__)
+    parser.add_argument("tables", nargs="*", help="checks, files, sliders, class; all by default")
+    parser.add_argument("--students", type=int, default=1000, help="in the large class")
+    asked = parser.parse_args()
+    tables: dict[str, Callable[[], Table]] = {
+        "checks": checks,
+        "files": files,
+        "sliders": sliders,
+        "class": lambda: classes(asked.students),
+    }
+    if unknown := set(asked.tables) - set(tables):
+        parser.error(f"no table {', '.join(sorted(unknown))}; there are {', '.join(tables)}")
+    for name in asked.tables or tables:
+        Console().print(tables[name]())
 
 
 def milliseconds(work: Callable[[], object], repeats: int = 15) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +19,29 @@ from grader.report import Report
 
 
 def write_autograded(
-    course: Course, assignment: Assignment, submission: Submission, result: SubmissionResult
+    course: Course,
+    assignment: Assignment,
+    submission: Submission,
+    result: SubmissionResult,
+    pages: Mapping[str, str],
 ) -> None:
-    """Write `autograded/<student>/<assignment>/` with notebook and timestamp."""
+    """Write `autograded/<student>/<assignment>/` with notebook and timestamp.
+
+    `pages` holds each exercise's report as HTML.
+    """
     folder = course.autograded / result.student / assignment.name
     folder.mkdir(parents=True, exist_ok=True)
-    notebook = autograded(assignment, submission, result)
+    notebook = autograded(assignment, submission, result, pages)
     text = json.dumps(notebook, ensure_ascii=False) + "\n"  # indenting takes ten times as long
     write_whole(folder / f"{assignment.notebook}.ipynb", text)
     write_timestamp(folder, result)
 
 
 def autograded(
-    assignment: Assignment, submission: Submission, result: SubmissionResult
+    assignment: Assignment,
+    submission: Submission,
+    result: SubmissionResult,
+    pages: Mapping[str, str],
 ) -> dict[str, Any]:
     """The notebook as data of nbformat 4.5."""
     reports = {report.exercise: report for report in result.reports}
@@ -40,7 +50,8 @@ def autograded(
     for cell in _merged(submission.cells, assignment):
         marks = marked[cell.grade_id].marks if cell.grade_id in marked else {}
         report = reports.get(cell.grade_id) if marks.get("grade") else None
-        cells.append(_cell(cell, marks, report))
+        output = [] if report is None else [_output(report, pages[report.exercise])]
+        cells.append(_cell(cell, marks, output))
     for number, data in enumerate(cells):
         data["id"] = f"cell-{number}"
     return {"cells": cells, "metadata": assignment.metadata, "nbformat": 4, "nbformat_minor": 5}
@@ -72,20 +83,20 @@ def _merged(cells: Iterable[Cell], assignment: Assignment) -> list[Cell]:
     return kept
 
 
-def _cell(cell: Cell, marks: dict[str, Any], report: Report | None) -> dict[str, Any]:
+def _cell(cell: Cell, marks: dict[str, Any], outputs: list[dict[str, Any]]) -> dict[str, Any]:
     metadata: dict[str, Any] = {"nbgrader": marks} if marks else {}
     if marks.get("locked"):
         metadata |= {"deletable": False, "editable": False}
     data: dict[str, Any] = {"cell_type": cell.kind, "metadata": metadata, "source": cell.source}
     if cell.kind == "code":
-        data |= {"execution_count": None, "outputs": [] if report is None else [_output(report)]}
+        data |= {"execution_count": None, "outputs": outputs}
     elif cell.attachments:
         data["attachments"] = cell.attachments
     return data
 
 
-def _output(report: Report) -> dict[str, Any]:
-    shown = {"text/plain": page.text(report), "text/html": page.html(report)}
+def _output(report: Report, html: str) -> dict[str, Any]:
+    shown = {"text/plain": page.text(report), "text/html": html}
     return {"output_type": "display_data", "data": shown, "metadata": {}}
 
 

@@ -11,12 +11,13 @@ import shutil
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from grader.bulk import GradeError
 from grader.bulk.rootfiles import writing
 from grader.exercise import Exercise
-from grader.exercises import chapters
+from grader.exercises import UnknownName, chapters, match_chapter
+from grader.findings import Feedback
 from grader.given import sources_before
 
 CONFIG_FILE = "nbgrader_config.py"
@@ -86,7 +87,12 @@ class Course:
     feedback: Path
     db_url: str
     course_id: str
+    levels: dict[str, Feedback]
     config: Any = field(repr=False)
+
+    def level(self, assignment: str) -> Feedback:
+        """How much learners are told: `c.Grader.feedback`, for all assignments or by name."""
+        return self.levels.get(assignment, self.levels.get("", "diagnosis"))
 
     def assignment(self, name: str) -> Assignment:
         """Read the released notebook of an assignment.
@@ -172,8 +178,28 @@ def _configured(root: Path, submitted: Path) -> Course:
         feedback=root / directory.feedback_directory,
         db_url=db_url,
         course_id=str(directory.course_id),
+        levels=_feedback_levels(config, root / CONFIG_FILE),
         config=config,
     )
+
+
+def _feedback_levels(config: Any, file: Path) -> dict[str, Feedback]:
+    """`c.Grader.feedback` as levels by assignment; "" is all the others."""
+    setting = config.Grader.get("feedback", {})
+    levels = setting if isinstance(setting, dict) else {"": setting}
+    table: dict[str, Feedback] = {}
+    for name, level in levels.items():
+        if level not in get_args(Feedback):
+            raise GradeError(
+                f"{file} sets c.Grader.feedback to {setting!r}; it is 'verdict', 'diagnosis' or "
+                "'full', or a dict such as {'02_backprop': 'verdict'}."
+            )
+        try:
+            full = match_chapter(name, [c.name for c in chapters()]) if name else ""
+        except (UnknownName, AttributeError, TypeError) as problem:
+            raise GradeError(f"{file} sets c.Grader.feedback for {name!r}. {problem}") from None
+        table[full] = level
+    return table
 
 
 def _config_text(root: Path, submitted: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from grader import page
 from grader.bulk.autograded import write_timestamp, write_whole
@@ -26,17 +27,26 @@ _FOOTER = re.compile(r"<footer>.*?</footer>", re.DOTALL)
 
 
 def write_feedback(
-    course: Course, assignment: Assignment, result: SubmissionResult, secret: bool
+    course: Course,
+    assignment: Assignment,
+    result: SubmissionResult,
+    secret: bool,
+    pages: Mapping[str, str],
 ) -> None:
-    """Write `feedback/<student>/<assignment>/<notebook>.html`, where nbgrader expects it."""
+    """Write `feedback/<student>/<assignment>/<notebook>.html`, where nbgrader expects it.
+
+    `pages` holds each exercise's report as HTML.
+    """
     folder = course.feedback / result.student / assignment.name
     folder.mkdir(parents=True, exist_ok=True)
-    html = feedback_page(result, assignment, secret)
+    html = feedback_page(result, assignment, secret, pages)
     write_whole(folder / f"{assignment.notebook}.html", html)
     write_timestamp(folder, result)
 
 
-def feedback_page(result: SubmissionResult, assignment: Assignment, secret: bool) -> str:
+def feedback_page(
+    result: SubmissionResult, assignment: Assignment, secret: bool, pages: Mapping[str, str]
+) -> str:
     """The page as a whole HTML document: no script, no outside request, nothing unescaped."""
     title = escape(str(assignment.metadata.get("title") or assignment.notebook))
     total = f"{points_text(result.points)} of {points_text(result.max_points)} points"
@@ -49,7 +59,7 @@ def feedback_page(result: SubmissionResult, assignment: Assignment, secret: bool
         _by_hand(result, assignment),
         _noted(result.reasons),
         _contents(result.reports),
-        *(_section(report, secret) for report in result.reports),
+        *(_section(r.exercise, pages[r.exercise], secret) for r in result.reports),
         _about_cases(secret),
         "</main></body></html>\n",
     ]
@@ -92,12 +102,12 @@ def _contents(reports: tuple[Report, ...]) -> str:
     return f'<nav aria-label="Exercises"><ul>{"".join(rows)}</ul></nav>'
 
 
-def _section(report: Report, secret: bool) -> str:
+def _section(name: str, html: str, secret: bool) -> str:
     """The exercise's page; its style stands in the head, and its footer belongs to a notebook."""
-    html = page.html(report).removeprefix(page.STYLE)
+    html = html.removeprefix(page.STYLE)
     if secret:
         html = html.replace("All public checks passed.", "All checks passed.")
-    return f'<div id="{escape(report.exercise)}">{_FOOTER.sub("", html)}</div>'
+    return f'<div id="{escape(name)}">{_FOOTER.sub("", html)}</div>'
 
 
 def _about_cases(secret: bool) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from grader import page
 from grader.bulk import GradeError
 from grader.bulk.autograded import write_autograded
 from grader.bulk.course import Assignment, Course, open_course
@@ -90,7 +91,7 @@ def grade(
     students: Collection[str] | None = None,
     seed: int | str | None = None,
     jobs: int | None = None,
-    feedback: Feedback = "diagnosis",
+    feedback: Feedback | None = None,
     progress: Progress | None = None,
     limits: Limits | None = None,
     seconds: float = SUBMISSION_SECONDS,
@@ -110,8 +111,9 @@ def grade(
         Instead of the course's own secret one, kept in `.grader_seed`.
     jobs : int, optional
         Submissions at the same time; one per processor by default.
-    feedback : {"verdict", "diagnosis", "full"}
-        How much learners are told.
+    feedback : {"verdict", "diagnosis", "full"}, optional
+        How much learners are told, instead of what `c.Grader.feedback` in the course's
+        nbgrader_config.py says ("diagnosis" where it says nothing).
     progress : callable, optional
         `progress(done, total, result)` after each submission.
     limits : Limits, optional
@@ -152,10 +154,12 @@ def grade(
             mechanisms = _protection(sandbox, require_level)
             for assignment in needed.values():
                 book.prepare(assignment)
-            judge = Judge(sandbox, needed, number, secret, feedback, seconds)
+            levels = {name: feedback or course.level(name) for name in needed}
+            judge = Judge(sandbox, needed, number, secret, levels, seconds)
             work = _Work(course, needed, judge, secret)
-            rules = f"{package_digest()} {number} {secret} {feedback} {limits} {seconds}"
-            run = _Run(work, book, journal, _rules_of(needed, rules), progress, len(found))
+            rules = f"{package_digest()} {number} {secret} {limits} {seconds}"
+            rules_of = _rules_of(needed, levels, rules)
+            run = _Run(work, book, journal, rules_of, progress, len(found))
             waiting = found if force else run.kept(found)
             if waiting:
                 _compute_once(needed, number)
@@ -173,9 +177,11 @@ def grade(
     )
 
 
-def _rules_of(needed: dict[str, Assignment], rules: str) -> dict[str, str]:
+def _rules_of(
+    needed: dict[str, Assignment], levels: dict[str, Feedback], rules: str
+) -> dict[str, str]:
     """What a result depends on besides the work: the class's settings and the released notebook."""
-    return {name: f"{rules} {assignment.cells}" for name, assignment in needed.items()}
+    return {name: f"{rules} {levels[name]} {each.cells}" for name, each in needed.items()}
 
 
 def _compute_once(needed: dict[str, Assignment], seed: int) -> None:
@@ -199,8 +205,9 @@ class _Work:
         submission, result = self.judge.judge(handed)
         assignment = self.assignments[handed.assignment]
         try:
-            write_autograded(self.course, assignment, submission, result)
-            write_feedback(self.course, assignment, result, self.secret)
+            pages = {report.exercise: page.html(report) for report in result.reports}
+            write_autograded(self.course, assignment, submission, result, pages)
+            write_feedback(self.course, assignment, result, self.secret, pages)
         except OSError as problem:
             raise GradeError(
                 f"The results of {handed.student} cannot be written ({problem}). What was graded "

@@ -23,7 +23,8 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:900px;margin:2em auto;padding:
 color:#1f1f1f;background:#fff}
 h1{font-size:1.4em}h2{font-size:1.15em;margin-top:2em}
 table{border-collapse:collapse;width:100%}td,th{padding:3px 10px;text-align:left;
-border-bottom:1px solid #ddd;vertical-align:top}td.n,th.n{text-align:right}td.n,td.w{white-space:nowrap}
+border-bottom:1px solid #ddd;vertical-align:top}td.n,th.n{text-align:right}
+td.n,td.w{white-space:nowrap}
 .bar{display:inline-block;height:.8em;background:#1b7f4b;margin-right:6px}
 svg{max-width:100%;height:auto}.dim{color:#5a5a5a}
 </style>"""

@@ -98,6 +98,9 @@ class Journal:
             self._db.execute("commit")
         except sqlite3.Error as problem:
             raise _unusable(self.path, problem) from None
+        finally:
+            if self._db.in_transaction:  # whatever went wrong, the next one can begin
+                self._db.rollback()
 
 
 def fingerprint(handed: Handed, rules: str) -> str:

@@ -5,6 +5,7 @@ A `Judge` holds what is the same for a whole class. It never raises for anything
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import Any
 from grader.attempt import Attempt, Call, Error
 from grader.bulk.course import Assignment
 from grader.bulk.likeness import digests
+from grader.bulk.notebooks import writable
 from grader.bulk.redact import redact
 from grader.bulk.result import SubmissionResult
 from grader.bulk.submissions import Handed, Submission, defining_cell, read_submission
@@ -25,6 +27,7 @@ from grader.sandbox.client import CellReport, LoadReport, Sandbox, WorkerAttempt
 SUBMISSION_SECONDS = 120.0  # for one whole submission
 MAX_TOLD = 5  # cells that failed, in the reasons
 MAX_DEADLY = 3  # cells that end Python and are left out, one after the other
+_PATH = re.compile(r"(?:/[\w.+@~-]+)+/([\w.+@~-]+)")  # learners are told the file, not its place
 _LOST = "this says nothing about your code"  # the sandbox's words when its own process has gone
 
 
@@ -44,7 +47,8 @@ class Judge:
         Draws the cases.
     secret : bool
         Whether reports must not tell the cases.
-    feedback : {"verdict", "diagnosis", "full"}
+    feedback : mapping of str to {"verdict", "diagnosis", "full"}
+        By assignment; "diagnosis" where nothing is said.
     seconds : float
         Wall time for one whole submission.
     """
@@ -55,14 +59,14 @@ class Judge:
         assignments: Mapping[str, Assignment],
         seed: int,
         secret: bool,
-        feedback: Feedback = "diagnosis",
+        feedback: Mapping[str, Feedback] | None = None,
         seconds: float = SUBMISSION_SECONDS,
     ):
         self._sandbox = sandbox
         self._assignments = assignments
         self._seed = seed
         self._secret = secret
-        self._feedback: Feedback = feedback
+        self._feedback = feedback or {}
         self._seconds = seconds
 
     def judge(self, handed: Handed) -> tuple[Submission, SubmissionResult]:
@@ -78,8 +82,8 @@ class Judge:
         result = SubmissionResult(
             handed.student,
             handed.assignment,
-            tuple(replace(report, milliseconds=0.0) for report in reports),
-            (*submission.reasons, *found),
+            tuple(map(_final, reports)),
+            tuple(map(writable, (*submission.reasons, *found))),
             submission.review or fault or any("left out" in reason for reason in found),
             _answered(submission, assignment),
             submission.timestamp,
@@ -119,7 +123,8 @@ class Judge:
                 if time.monotonic() >= end:
                     report = _out_of_time(exercise, self._seconds)
                 else:
-                    report = check_exercise(exercise, timed, self._seed, self._feedback)
+                    level = self._feedback.get(assignment.name, "diagnosis")
+                    report = check_exercise(exercise, timed, self._seed, level)
                     report = _with_cell(report, submission.code, loaded)
                 if report.cause is not None and _LOST in report.cause.why:
                     raise _Lost
@@ -206,6 +211,15 @@ def _sane(report: Report, exercise: Exercise) -> Report:
     return _report(exercise, "grader_fault", message, "grader_fault")
 
 
+def _final(report: Report) -> Report:
+    """The same every time, and fit for every file."""
+    findings = tuple(
+        replace(f, message=writable(f.message), why=writable(f.why)) for f in report.findings
+    )
+    remarks = tuple(map(writable, report.remarks))
+    return replace(report, findings=findings, remarks=remarks, milliseconds=0.0)
+
+
 def _with_cell(report: Report, code: tuple[str, ...], loaded: LoadReport) -> Report:
     """Say that a cell failed where a check can only say that a name is missing."""
     cause = report.cause
@@ -246,7 +260,7 @@ def _what_happened(cell: CellReport) -> str:
     error = cell.error
     if error is None:
         return "failed."
-    message = " ".join(error.message.split())[:200]
+    message = _PATH.sub(r"\1", " ".join(error.message.split())[:200])
     where = f" (line {error.line})" if error.line else ""
     return f"{error.type}{where}: {message}".rstrip(": .") + "."
 

@@ -96,7 +96,7 @@ def _cells(data: Any, remarks: list[str]) -> list[Cell]:
         remarks.append("The file does not say which notebook format it has.")
     elif not isinstance(version, int) or version > 4:
         raise Unreadable(
-            f"The notebook has format {str(version)[:20]}; known are 3 and 4. "
+            f"The notebook has format {writable(str(version)[:20])}; known are 3 and 4. "
             "Save it as version 4 and hand it in again."
         )
     cells = data.get("cells")
@@ -125,8 +125,7 @@ def _cell(data: Any) -> Cell | None:
         source = "".join(source)
     if not isinstance(source, str):
         return None
-    # a lone half of a character pair is legal in JSON and cannot be written to any file
-    source = source.encode("utf-8", "replace").decode().replace("\r\n", "\n")
+    source = writable(source).replace("\r\n", "\n")
     kind = data.get("cell_type")
     metadata = data.get("metadata")
     marks = metadata.get("nbgrader") if isinstance(metadata, dict) else None
@@ -137,6 +136,11 @@ def _cell(data: Any) -> Cell | None:
         grade_id[:128] if isinstance(grade_id, str) else "",
         attachments=_attachments(data.get("attachments")),
     )
+
+
+def writable(text: str) -> str:
+    """Text for any file: half of a character pair, legal in JSON and Python, is a `?` then."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _attachments(data: Any) -> dict[str, Any]:

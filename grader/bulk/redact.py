@@ -55,7 +55,10 @@ _TYPES |= {"numpy", "ndarray", "array"}
 _RAISED = re.compile(r"^(`\w+`) raised (.*)$", re.DOTALL)
 _WAITS = re.compile(r"^(`\w+` waits for `\w+`, which raised )(.*)\.$", re.DOTALL)
 _LINE = re.compile(r"Line (\d{1,5}): `(.*)`", re.DOTALL)
-_FORM = re.compile(r"^(`\w+`(?:\[[^]]{1,40}\])* (?:returned|is)) (.*)(, expected .*)$", re.DOTALL)
+_FORM = re.compile(
+    r"^(`\w+(?:\[[^]]{1,40}\])*`(?:\[[^]]{1,40}\])* (?:returned|is)) (.*)(, expected .*)$",
+    re.DOTALL,
+)
 _QUIZ = re.compile(r"\.answer_(?:type|shape|nan|value)$")
 _KINDS = re.compile(
     r"None|an? (?:number|string|bool|dict|list|tuple|set|function|object)"

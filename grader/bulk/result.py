@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from grader.findings import Finding
 from grader.report import Report
@@ -60,9 +61,8 @@ class SubmissionResult:
 
     def to_json(self) -> str:
         """One line of text; evidence is left out."""
-        data = asdict(self.without_evidence())
-        data["timestamp"] = self.timestamp.isoformat() if self.timestamp else None
-        return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        data = self.without_evidence()
+        return json.dumps(data, default=_parts, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> SubmissionResult:
@@ -84,6 +84,10 @@ class SubmissionResult:
             return cls(**data, reports=reports, sources=sources)
         except (TypeError, KeyError, AttributeError) as problem:
             raise ValueError(f"not a result: {problem}") from None
+
+
+def _parts(thing: Any) -> Any:
+    return thing.isoformat() if isinstance(thing, datetime.datetime) else vars(thing)
 
 
 def _report(data: dict) -> Report:

@@ -8,6 +8,7 @@ import re
 import tokenize
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 
 from grader import parsing
 
@@ -28,6 +29,7 @@ class Broken:
     text: str
 
 
+@lru_cache(maxsize=1)  # whoever looks for magics and whoever runs the cell need the same tree
 def parse(source: str) -> ast.Module:
     """Parse a cell without passing on Python's remarks about its style."""
     with warnings.catch_warnings():

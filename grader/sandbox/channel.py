@@ -7,7 +7,7 @@ import os
 import select
 import time
 
-from grader.sandbox.wire import LENGTH, ProtocolError
+from grader.sandbox.wire import LENGTH, ProtocolError, in_pieces
 
 
 class Overrun(Exception):
@@ -82,25 +82,29 @@ class Channel:
         self._requests = requests
         self._answers = answers
         self._most = most
+        self._heard = bytearray()  # read, and not yet asked for
         for fd in (requests, answers):
             os.set_blocking(fd, False)
 
     def send(self, message: bytes, patience: Patience) -> None:
         """Send one message; whatever the worker has said unasked is a `ProtocolError`."""
-        if self._ready(self._answers, select.POLLIN, 0):
-            if not os.read(self._answers, 1):
+        if self._heard or self._ready(self._answers, select.POLLIN, 0):
+            if not self._heard and not os.read(self._answers, 1):
                 raise Gone
             raise ProtocolError("the worker spoke before it was asked")
-        for part in (LENGTH.pack(len(message)), message):
-            rest = memoryview(part)
-            while rest:
-                if self._ready(self._requests, select.POLLOUT, patience.left()):
-                    try:
-                        rest = rest[os.write(self._requests, rest[: 2**20]) :]
-                    except BlockingIOError:
-                        pass
-                    except BrokenPipeError:
-                        raise Gone from None
+        for part in in_pieces(message):
+            self._write(part, patience)
+
+    def _write(self, part: bytes, patience: Patience) -> None:
+        rest = memoryview(part)
+        while rest:
+            if self._ready(self._requests, select.POLLOUT, patience.left()):
+                try:
+                    rest = rest[os.write(self._requests, rest[: 2**20]) :]
+                except BlockingIOError:
+                    pass
+                except BrokenPipeError:
+                    raise Gone from None
 
     def receive(self, patience: Patience) -> bytearray:
         """Wait for one message."""
@@ -116,17 +120,20 @@ class Channel:
         self._requests = self._answers = -1
 
     def _exactly(self, count: int, patience: Patience) -> bytearray:
-        got = bytearray()
-        while len(got) < count:
+        while len(self._heard) < count:
             if not self._ready(self._answers, select.POLLIN, patience.left()):
                 continue
             try:
-                piece = os.read(self._answers, min(count - len(got), 2**20))
+                # often a whole message at once
+                most = min(max(count - len(self._heard), 2**16), 2**20)
+                piece = os.read(self._answers, most)
             except BlockingIOError:
                 continue
             if not piece:
                 raise Gone
-            got += piece
+            self._heard += piece
+        got = self._heard[:count]
+        del self._heard[:count]
         return got
 
     @staticmethod

@@ -95,7 +95,7 @@ def confine(plan: Plan, parent: int, memory_bytes: int, cpu_seconds: int) -> lis
 
 
 def end_with_parent(parent: int) -> bool:
-    """Have this process killed when `parent`, which forked it, ends; false where that is unknown."""
+    """Have this process killed when `parent`, which forked it, ends; false where it cannot be."""
     if not _prctl(_PDEATHSIG, signal.SIGKILL):
         return False
     if os.getppid() != parent:  # it died before we asked

@@ -84,6 +84,12 @@ def unpack(message: bytes | bytearray) -> Any:
         raise ProtocolError(f"not a message: {problem}") from None
 
 
+def in_pieces(message: bytes) -> tuple[bytes, ...]:
+    """A message behind its length: as one piece if it is short, without a copy if it is long."""
+    length = LENGTH.pack(len(message))
+    return (length + message,) if len(message) < 2**16 else (length, message)
+
+
 class _Packer:
     def __init__(self, most: int):
         self.buffers: list[bytes] = []

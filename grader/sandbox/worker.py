@@ -112,7 +112,7 @@ def _exactly(count: int) -> bytearray:
 
 
 def _send(message: bytes) -> None:
-    for part in (wire.LENGTH.pack(len(message)), message):
+    for part in wire.in_pieces(message):
         rest = memoryview(part)
         while rest:
             rest = rest[_write(_ANSWERS, rest) :]
