@@ -5,7 +5,7 @@ BIN    := $(ENV)/bin
 READY  := $(ENV)/.ready
 ARGS   ?=
 
-.PHONY: lab test course bench grade-demo lint lock
+.PHONY: mutants lab test browser course site messages bench grade-demo lint lock
 
 lab: $(READY)            ## JupyterLab on a working copy of the course (ARGS="--no-browser --port 8899")
 	@$(BIN)/grader lab $(ARGS)
@@ -13,11 +13,23 @@ lab: $(READY)            ## JupyterLab on a working copy of the course (ARGS="--
 test: $(READY)           ## the whole test suite
 	@$(BIN)/python -m pytest $(ARGS)
 
+browser: $(READY)        ## every lesson in JupyterLab and Chromium (GRADER_SHOTS=folder keeps screenshots)
+	@GRADER_LESSONS=all $(BIN)/python -m pytest -n 0 grader/tests/browser/test_lessons.py $(ARGS)
+
 course: $(READY)         ## rebuild solutions/*.ipynb and course/ from the text
 	@$(BIN)/grader build $(ARGS)
 
+site: $(READY)           ## pages to read without a kernel, in site/ (ARGS=02: one chapter)
+	@$(BIN)/grader site $(ARGS)
+
 grade-demo: $(READY)     ## make a class of 30 submissions for chapter 02 and grade it
 	@$(BIN)/grader demo $(ARGS)
+
+messages: $(READY)       ## every message of every exercise, as pages in build/messages/
+	@$(BIN)/grader messages $(ARGS)
+
+mutants: $(READY)        ## change every answer everywhere, and see that the checks notice
+	@$(BIN)/grader mutants $(ARGS)
 
 bench: $(READY)          ## how fast everything is, as tables
 	@$(BIN)/python -m grader.bench

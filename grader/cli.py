@@ -159,6 +159,24 @@ def build(
 
 
 @app.command()
+def site(
+    names: Names = None,
+    folder: Annotated[Path | None, typer.Option(help="where the pages go; default: site")] = None,
+) -> None:
+    """Make pages to read without a kernel and without a network; lessons are executed."""
+    from grader.course import find_course
+
+    try:
+        from grader.site import build_site
+    except ModuleNotFoundError as problem:
+        _stop(f"Pages need one more package: pip install {str(problem.name).replace('_', '-')}")
+
+    course = find_course()
+    pages = build_site(course, folder or course.root / "site", names or (), typer.echo)
+    typer.echo(f"{len(pages)} pages. Open {pages[0]}")
+
+
+@app.command()
 def check(
     paths: Annotated[list[str], typer.Argument(help=".py files, notebooks, or folders of them")],
     exercise: Annotated[str | None, typer.Option(help="check only this one")] = None,
@@ -186,6 +204,19 @@ def check(
 
 
 @app.command()
+def messages(
+    names: Names = None,
+    folder: Annotated[Path, typer.Option(help="where the pages go")] = Path("build/messages"),
+) -> None:
+    """Write what a learner sees for every named mistake, one HTML page for each chapter."""
+    from grader.exercises import chapters, get_chapter
+    from grader.messages import write_pages
+
+    shown = [get_chapter(name) for name in names] if names else chapters()
+    typer.echo(f"{len(write_pages(folder, shown)) - 1} pages; begin with {folder / 'index.html'}.")
+
+
+@app.command()
 def grade(
     submitted: Annotated[Path, typer.Argument(help="<student>/<assignment>/<notebook>.ipynb")],
     assignment: Annotated[list[str] | None, typer.Option(help="only these chapters")] = None,
@@ -194,7 +225,9 @@ def grade(
         str | None, typer.Option(help="a number, or 'public'; default: the course's kept secret")
     ] = None,
     jobs: Annotated[int | None, typer.Option(help="submissions at a time; default: cores")] = None,
-    feedback: Annotated[str, typer.Option(help="verdict, diagnosis or full")] = "diagnosis",
+    feedback: Annotated[
+        str | None, typer.Option(help="verdict, diagnosis or full; default: the course's setting")
+    ] = None,
     require_level: Annotated[
         int | None, typer.Option(min=0, max=3, help="least protection; default 2 on Linux")
     ] = None,
@@ -214,7 +247,7 @@ def grade(
         students=student,
         seed=_seed(seed),
         jobs=jobs,
-        feedback=_feedback(feedback),
+        feedback=None if feedback is None else _feedback(feedback),
         require_level=require_level,
         force=force,
     )
@@ -243,6 +276,25 @@ def insights(
     with Book(course) as book:
         for path in write_csv(course.root, book.totals()):
             typer.echo(f"Totals: {path}")
+
+
+@app.command()
+def mutants(names: Names = None) -> None:
+    """Change every answer a little, everywhere, and see whether its check notices."""
+    from grader import mutation
+    from grader.course import find_course
+
+    course = find_course()
+    reasons = mutation.read_reasons(course.root / "solutions" / mutation.EQUIVALENT_FILE)
+    scores = []
+    for one in mutation.scores_of(names or ()):
+        scores.append(one)
+        typer.echo(f"{one.exercise.name}: {one.total - len(one.alive)} of {one.total} caught")
+        for mutant in one.unexplained(reasons):
+            typer.echo(f"  lives, and is not listed: {one.exercise.name} | {mutant}")
+    if not names:
+        (course.root / "docs" / "mutants.md").write_text(mutation.table(scores), "utf-8")
+    raise typer.Exit(1 if any(one.unexplained(reasons) for one in scores) else 0)
 
 
 @app.command()
