@@ -8,6 +8,7 @@ import numpy as np
 from grader.bug_zoo import BUGS, NOT_BUGS, Bug, Run, train
 
 from . import style
+from .frame import close_all, replace_older
 from .live import LiveFigure, with_picture
 
 QUESTION = (
@@ -71,6 +72,7 @@ class BugZoo(ipywidgets.VBox):
         self.bet.observe(self._show_bet, "value")
         self.button.on_click(self._train)
         self._enter()
+        replace_older(self)
 
     def _draw(self) -> LiveFigure:
         """Loss curves at the left, accuracies and the bet at the right; all of it moves."""
@@ -178,11 +180,7 @@ class BugZoo(ipywidgets.VBox):
 
     def close(self) -> None:
         """Close the widgets and forget the figure."""
-        self.cage.unobserve_all()
-        self.bet.unobserve_all()
-        for child in self.children:
-            child.close()
-        super().close()
+        close_all(self)
 
     def _repr_mimebundle_(self, **kwargs):
         return with_picture(super()._repr_mimebundle_(**kwargs), self.picture)

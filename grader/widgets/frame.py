@@ -1,20 +1,6 @@
 """The frame every explorer stands in: question, controls, picture, reading, caption.
 
-How to make a new explorer::
-
-    def explore_sine(predict="Where does the curve cross zero when k is 2?"):
-        with style.rc():
-            figure, (ax,) = style.subplots(size=(7, 3))
-            x = np.linspace(0, 6, 300)
-            (line,) = ax.plot(x, np.sin(x), color=style.BLUE)
-            ax.set(title="A sine", xlabel="x", ylabel="sin(k x)")
-        picture = LiveFigure(figure, [line], alt="The sine of k times x.")
-
-        def move(k):
-            line.set_ydata(np.sin(k * x))
-            return f"k = {k:.1f}"
-
-        return explorer(picture, move, {"k": slider("k", 1, 0.5, 4, 0.1)}, predict=predict)
+How to make a new explorer stands in docs/authors.md, under Pictures.
 """
 
 import asyncio
@@ -72,7 +58,7 @@ class Latest:
 _OF_CELL: dict[str, tuple[str, list]] = {}
 
 
-def _replace_older(widget: ipywidgets.Widget) -> None:
+def replace_older(widget: ipywidgets.Widget) -> None:
     """Close what an earlier run of this notebook cell left behind; a figure holds 10 MB."""
     kernel = getattr(get_ipython(), "kernel", None)
     if kernel is None:
@@ -114,7 +100,7 @@ class Explorer(ipywidgets.VBox):
         rows += [picture, self._reading, self._problem]
         rows += [_text("nn-caption", caption)] if caption else []
         super().__init__(rows)
-        _replace_older(self)
+        replace_older(self)
         self.add_class("nn-explorer")
         self._latest = Latest(self.show)
         for control in self.controls.values():
@@ -150,7 +136,7 @@ class Explorer(ipywidgets.VBox):
         """Close every widget inside and forget the figure."""
         self._latest.cancel()
         self._move = None
-        _close_all(self)
+        close_all(self)
 
     def _repr_mimebundle_(self, **kwargs):
         bundle = super()._repr_mimebundle_(**kwargs)
@@ -197,15 +183,15 @@ def _block(kind: str, text: str) -> str:
     return f'<div class="{kind}">{style.to_html(text)}</div>' if text else ""
 
 
-def _close_all(widget: ipywidgets.Widget) -> None:
-    """Close a widget, what it contains, and the layout and style that each brings along."""
+def close_all(widget: ipywidgets.Widget) -> None:
+    """Close a widget, what it contains, and the layout, style and link that each brings along."""
     for child in getattr(widget, "children", ()):
-        _close_all(child)
+        close_all(child)
     widget.unobserve_all()
     if isinstance(widget, LiveFigure):
         widget.close()
         return
-    for name in ("layout", "style"):
+    for name in ("layout", "style", "link"):
         if isinstance(part := getattr(widget, name, None), ipywidgets.Widget):
             part.close()
     ipywidgets.Widget.close(widget)

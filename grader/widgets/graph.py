@@ -12,6 +12,7 @@ import anywidget
 import traitlets
 
 from . import learner, style
+from .frame import replace_older
 from .graph_program import HEIGHT, WIDTH, curve, evaluate, place, read_program
 from .learner import LearnerProblem
 
@@ -72,6 +73,7 @@ class GraphWidget(anywidget.AnyWidget):
         )
         self.observe(self._ask_learner, "inputs")
         self._ask_learner()
+        replace_older(self)
 
     def _ask_learner(self, _change=None) -> None:
         """Bring the learner's column up to date."""

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from . import style
 
 HERE = Path(__file__).parent
-SCALE = 2  # device pixels per CSS pixel: sharp on a HiDPI screen
+SCALE = 2  # pixels drawn for each CSS pixel, until the browser says how many it shows
 
 
 def encode_png(pixels: np.ndarray, level: int = 1) -> bytes:
@@ -54,6 +54,9 @@ class LiveFigure(anywidget.AnyWidget):
     The background (axes, ticks, titles, everything that stays) is drawn once and kept.
     `update` draws only the moving artists on top of it.
 
+    The browser sets `ratio` to the pixels it really shows, so that none is drawn, sent and decoded
+    in vain: on a plain screen this is a quarter of what a HiDPI screen needs.
+
     Parameters
     ----------
     figure : Figure made by `style.subplots` (no pyplot)
@@ -66,10 +69,12 @@ class LiveFigure(anywidget.AnyWidget):
     value = traitlets.Bytes(b"").tag(sync=True)
     alt = traitlets.Unicode("").tag(sync=True)
     width = traitlets.Int(0).tag(sync=True)
+    ratio = traitlets.Float(SCALE).tag(sync=True)
 
     def __init__(self, figure: Figure, moving: Iterable[Artist] = (), alt: str = ""):
         width = round(figure.get_figwidth() * figure.dpi)
-        figure.set_dpi(figure.dpi * SCALE)
+        self._dpi = figure.dpi
+        figure.set_dpi(self._dpi * SCALE)
         self.figure = figure
         self.moving = list(moving)
         self.background = None
@@ -103,6 +108,13 @@ class LiveFigure(anywidget.AnyWidget):
         """Make the next `update` draw everything again."""
         self.background = None
 
+    @traitlets.observe("ratio")
+    def _fit(self, _change) -> None:
+        if self.figure is not None:
+            # A hair more, so that rounding down does not lose the last pixel.
+            self.figure.set_dpi(self._dpi * self.ratio + 1e-6)
+            self.redraw()
+
     def close(self) -> None:
         """Close the widget and let go of the figure."""
         self.layout.close()
@@ -119,6 +131,7 @@ class LiveFigure(anywidget.AnyWidget):
         """The picture as it is now in a smaller file, for saving rather than for dragging."""
         if self.figure is None:
             return self.value
+        self.ratio = SCALE  # sharp on every screen; a browser that shows it sets its own again
         return encode_png(np.asarray(self.figure.canvas.buffer_rgba()), level=6)
 
 

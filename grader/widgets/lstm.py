@@ -110,6 +110,7 @@ class LSTMWidget(anywidget.AnyWidget):
 
     def __init__(self, step, params, numbers, marks, units, predict):
         self.weights = {name: np.asarray(params[name], float) for name in NAMES}
+        self.weights["w0"] = self.weights["w0"].reshape(())  # (1,) would be text in the browser
         hidden = len(self.weights["w"])
         if self.weights["Wx"].shape != (2, 4 * hidden):
             shape = self.weights["Wx"].shape

@@ -17,7 +17,7 @@ from grader.datasets import load_digits, make_moons, make_spiral
 
 from . import learner, style
 from .controls import choice, log_slider, slider, steps
-from .frame import Explorer, explorer
+from .frame import Explorer, explorer, replace_older
 from .learner import LearnerProblem
 from .live import LiveFigure
 
@@ -348,7 +348,7 @@ def explore_training(
         description="train",
         show_repeat=False,
     )
-    ipywidgets.jslink((player, "value"), (counter, "value"))
+    player.link = ipywidgets.jslink((player, "value"), (counter, "value"))
     controls = {
         "points": choice("points", POINTS),
         "width": steps("width", [1, 2, 3, 4, 8, 16, 64], 2),
@@ -709,6 +709,7 @@ class DrawDigit(anywidget.AnyWidget):
         self.observe(self._read, ["ink", "frame"])
         self.observe(self._next_example, "example")
         self._read()
+        replace_older(self)
 
     def _next_example(self, _change=None) -> None:
         digit = list(STROKES)[self.example % len(STROKES)]

@@ -52,6 +52,7 @@ IDLE = """() => {
   const kernel = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel;
   return kernel?.connectionStatus === "connected" && kernel.status === "idle";
 }"""
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def find_chromium() -> str | None:
@@ -267,6 +268,15 @@ class Notebook:
         cells = enumerate(self.cells())
         return [n for n, c in cells if c["kind"] == "code" and c["source"] and not c["count"]]
 
+    def widgets(self) -> list[int]:
+        """Numbers of the cells that show a widget."""
+        cells = enumerate(self.cells())
+        return [n for n, c in cells if any(WIDGET in o.get("data", {}) for o in c["outputs"])]
+
+    def called(self, number: int) -> str:
+        """The function that the cell's last statement calls, as a name for the cell."""
+        return re.findall(r"^(\w+)\(", self.cells()[number]["source"], re.MULTILINE)[-1]
+
     def place(self, name: str | int) -> int:
         """Number of the code cell with this grade id, or else with exactly this source."""
         if isinstance(name, int):
@@ -305,14 +315,14 @@ class Notebook:
         """Until the kernel is there and has nothing to do."""
         self.page.wait_for_function(IDLE, polling=200)
 
-    def run_all(self) -> None:
+    def run_all(self, seconds: float = SECONDS) -> None:
         """Run, Run All Cells, by the menu; until every code cell has a number."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.locator("[data-command='runmenu:run-all']").click()
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + seconds
         while self.not_run() and not self.problems():
             if time.monotonic() > end:
-                raise TimeoutError(f"cells {self.not_run()} have not run within {SECONDS} s")
+                raise TimeoutError(f"cells {self.not_run()} have not run within {seconds} s")
             self.page.wait_for_timeout(500)
         self.wait()
 
@@ -335,6 +345,10 @@ class Notebook:
         self.page.wait_for_function(f"() => {model}.executionCount !== null", polling=100)
         self.wait()
         return self.output(name)
+
+    def run_first(self) -> Locator:
+        """Run the first code cell: the imports."""
+        return self.run(next(n for n, c in enumerate(self.cells()) if c["kind"] == "code"))
 
     def add(self, source: str) -> int:
         """A new cell at the end, with this source; returns its number."""
@@ -374,3 +388,12 @@ class Notebook:
                 if not fine:
                     found.append(f"cell {number}: {(image.get_attribute('src') or '')[:80]}")
         return found
+
+
+def run_the_whole(notebook: Notebook, chromium: Browser, seconds: float = 4 * SECONDS) -> None:
+    """Run All, and nothing is wrong: no error, no broken picture, no request to elsewhere."""
+    notebook.run_all(seconds)
+    assert notebook.problems() == []
+    assert notebook.broken_images() == []
+    assert notebook.errors == []
+    assert chromium.foreign == []

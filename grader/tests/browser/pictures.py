@@ -60,7 +60,7 @@ def take(notebook: Notebook, name: str, first: Locator, last: Locator, left: int
 
 def failed_check(notebook: Notebook) -> None:
     """A wrong answer, and the page that names the mistake."""
-    notebook.run("import numpy as np\n\nfrom grader import check, hint, progress")
+    notebook.run_first()
     given = next(c["source"] for c in notebook.cells() if "def affine_forward" in c["source"])
     notebook.run(given)
     notebook.write("affine_backward-answer", WRONG)

@@ -11,41 +11,23 @@ chromium``) and skips itself without one. About a minute and a half on two cores
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
 from grader.exercises import get  # noqa: E402
 from grader.page import first_sentence  # noqa: E402
-from grader.tests.browser.lab import (  # noqa: E402
-    Browser,
-    Notebook,
-    Server,
-    browser,
-    find_chromium,
-    server,
-)
-from grader.workspace import Workspace, released  # noqa: E402
+from grader.tests.browser.accessibility import AXE_SCRIPT, violations  # noqa: E402
+from grader.tests.browser.lab import Notebook, find_chromium, run_the_whole  # noqa: E402
 
-CHROMIUM = find_chromium()
 pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium on the PATH: the browser tests need one"
+    find_chromium() is None, reason="no Chromium on the PATH: the browser tests need one"
 )
 expect = playwright.expect
 expect.set_options(timeout=60_000)
 
 LESSON = "02_backprop/02_backprop_lesson.ipynb"
 EXERCISES = "02_backprop/02_backprop_exercises.ipynb"
-OTHER_LESSONS = [
-    chapter
-    for chapter in ("00_start_here", "01_neurons", "03_activations")
-    if (released() / chapter / f"{chapter}_lesson.ipynb").exists()
-]
 
 RIGHT = """\
 def affine_backward(dout, cache):
@@ -55,58 +37,6 @@ def affine_backward(dout, cache):
     return dx, rows.T @ dout, dout.sum(axis=0)"""
 WRONG = RIGHT.replace("axis=0", "axis=1")
 ENDLESS = "def sgd_step(param, grad, lr):\n    while True:\n        pass"
-
-
-# --- what the tests share ------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory) -> Iterator[Server]:
-    with server(tmp_path_factory.mktemp("course"), tmp_path_factory.mktemp("home")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory) -> Iterator[Browser]:
-    with (
-        playwright.sync_playwright() as play,
-        browser(play, CHROMIUM, tmp_path_factory.mktemp("profile")) as running,
-    ):
-        yield running
-
-
-@pytest.fixture(scope="class")
-def open_notebook(lab, chromium, request) -> Iterator[Callable[[str], Notebook]]:
-    """Open a notebook of a new working copy; its kernel ends with the test."""
-    name = re.sub(r"\W+", "_", request.node.name)
-    Workspace(lab.root / name).fill()
-    opened = []
-
-    def open_it(path: str) -> Notebook:
-        opened.append(Notebook(lab, chromium.context.new_page(), f"{name}/{path}", name))
-        return opened[-1]
-
-    yield open_it
-    for notebook in opened:
-        notebook.page.close()
-    lab.end_sessions()
-
-
-@pytest.fixture(scope="module")
-def shot(tmp_path_factory) -> Callable[[str], str]:
-    """Where a screenshot of this name goes."""
-    folder = Path(os.environ.get("GRADER_SHOTS") or tmp_path_factory.mktemp("shots"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return lambda name: str(folder / f"{name}.png")
-
-
-def run_the_whole(notebook: Notebook, chromium: Browser) -> None:
-    """Run All, and nothing is wrong: no error, no broken picture, no request to elsewhere."""
-    notebook.run_all()
-    assert notebook.problems() == []
-    assert notebook.broken_images() == []
-    assert notebook.errors == []
-    assert chromium.foreign == []
 
 
 # --- lessons -------------------------------------------------------------------------------------
@@ -158,17 +88,12 @@ def test_the_lesson_runs_and_its_pictures_move(open_notebook, chromium, shot):
     assert lesson.errors == []
 
 
-@pytest.mark.parametrize("chapter", OTHER_LESSONS)
-def test_a_lesson_runs_without_an_error(chapter, open_notebook, chromium):
-    run_the_whole(open_notebook(f"{chapter}/{chapter}_lesson.ipynb"), chromium)
-
-
 # --- exercises -----------------------------------------------------------------------------------
 
 
 def test_a_learner_goes_from_wrong_to_right(open_notebook, chromium, shot):
     notebook = open_notebook(EXERCISES)
-    notebook.run("import numpy as np\n\nfrom grader import check, hint, progress")
+    notebook.run_first()
     notebook.run("affine_backward-answer")
     page = notebook.run("affine_backward")
     expect(page).to_contain_text("still raises NotImplementedError")
@@ -205,15 +130,35 @@ def test_a_learner_goes_from_wrong_to_right(open_notebook, chromium, shot):
     done.screenshot(path=shot("progress"))
 
     notebook.restart()
-    notebook.run("import numpy as np\n\nfrom grader import check, hint, progress")
+    notebook.run_first()
     item = notebook.run('progress("02")').locator("li").filter(has_text="affine_backward")
     expect(item).to_contain_text("done")
     assert notebook.problems() == [] and notebook.errors == [] and chromium.foreign == []
 
 
+COUNT = """\
+import gc, threading
+from ipywidgets.widgets.widget import _instances
+from matplotlib.figure import Figure
+gc.collect()
+len(_instances), sum(isinstance(o, Figure) for o in gc.get_objects()), threading.active_count()"""
+
+
+def test_an_explorer_that_is_run_again_leaves_nothing_behind(open_notebook):
+    notebook = open_notebook(EXERCISES)
+    cell = notebook.add("from grader.widgets import explore_bends\nexplore_bends()")
+    count = notebook.add(COUNT)
+    found = []
+    for runs in (2, 5):
+        for _ in range(runs):
+            notebook.run(cell)
+        found.append(notebook.run(count).locator("pre").last.inner_text())
+    assert found[0] == found[1]
+
+
 def test_an_endless_loop_is_stopped_and_the_kernel_survives(open_notebook, shot):
     notebook = open_notebook(EXERCISES)
-    notebook.run("import numpy as np\n\nfrom grader import check, hint, progress")
+    notebook.run_first()
     notebook.run(notebook.add("remembered = 6 * 7"))
     notebook.write("sgd_step-answer", ENDLESS)
     notebook.run("sgd_step-answer")
@@ -261,7 +206,7 @@ class TestAFailedCheck:
     def failed(self, open_notebook) -> tuple[Notebook, playwright.Locator]:
         """A notebook with a wrong answer, and the page that says so."""
         notebook = open_notebook(EXERCISES)
-        notebook.run("import numpy as np\n\nfrom grader import check, hint, progress")
+        notebook.run_first()
         notebook.write("affine_backward-answer", WRONG)
         notebook.run("affine_backward-answer")
         return notebook, notebook.run("affine_backward").locator("section")
@@ -275,6 +220,13 @@ class TestAFailedCheck:
         assert any("one number per example" in text for text, _ in contrasts)
         assert len(contrasts) > 10
         assert [(text, round(ratio, 2)) for text, ratio in contrasts if ratio < 4.5] == []
+
+    @pytest.mark.parametrize("theme", ["light", "dark"])
+    @pytest.mark.skipif(AXE_SCRIPT is None, reason="axe-playwright-python is not installed")
+    def test_has_nothing_that_axe_would_mend(self, failed, theme):
+        notebook, section = failed
+        notebook.theme(theme)
+        assert violations(section) == []
 
     def test_speaks_to_a_screen_reader(self, failed):
         _, section = failed
