@@ -15,19 +15,28 @@ from grader.checks import check_exercise
 from grader.exercise import Exercise
 from grader.exercises import UnknownName, all_exercises, chapters, get
 from grader.notes import Note, chapter_map
+from grader.own_cases import own_case
 from grader.report import Report
 from grader.store import Store
+from grader.worked_example import intermediates
 
 _stores: dict[str, Store] = {}
+_remedies: dict[str, str] = {}  # of the mistakes found last; each joins the next hint
+
+NEARLY = 1e-6  # relative to the largest entry
 
 
-def check(what: Any) -> Report | Note:
+def check(what: Any, /, **inputs: Any) -> Report | Note:
     """Check an exercise and show what was found.
 
     Parameters
     ----------
     what : function, class or str
         The learner's function, or the exercise's name.
+    **inputs
+        Inputs of one's own, by name: `check(affine_forward, x=..., w=..., b=...)` shows what the
+        function gives for them beside what is right. A backward function takes its forward's
+        inputs, and `dout` if it is not to be drawn. Never recorded, no points.
 
     Returns
     -------
@@ -41,9 +50,13 @@ def check(what: Any) -> Report | Note:
         return Note(str(problem))
     state = np.random.get_state()  # the learner's random numbers go on as if nothing happened
     try:
-        report = check_exercise(exercise, LocalAttempt(namespace))
+        if inputs:
+            return own_case(exercise, LocalAttempt(namespace), inputs)
+        full = check_exercise(exercise, LocalAttempt(namespace), feedback="full")
     finally:
         np.random.set_state(state)
+    _remedies[exercise.name] = full.cause.remedy if full.cause else ""
+    report = full.at("diagnosis")
     source = _source(namespace.get(exercise.name)) if report.passed else ""
     if not _in_lesson():
         _store().record(exercise.name, report.outcome, report.points, source)
@@ -51,7 +64,10 @@ def check(what: Any) -> Report | Note:
 
 
 def hint(what: Any) -> Note:
-    """The next hint for an exercise: three steps, the last one points to the solution."""
+    """The next hint for an exercise: three steps, the last one points to the solution.
+
+    After a check that named a mistake, the first hint begins with its remedy.
+    """
     try:
         exercise, _ = _find(what, {})
     except UnknownName as problem:
@@ -63,7 +79,8 @@ def hint(what: Any) -> Note:
     else:
         step = _store().next_hint(exercise.name, len(exercise.hints))
     title = f"Hint {step} of {len(exercise.hints)} for `{exercise.name}`"
-    return Note(exercise.hints[step - 1], title)
+    told, remedy = exercise.hints[step - 1], _remedies.pop(exercise.name, "")
+    return Note(told if remedy in exercise.hints else f"{remedy} {told}".strip(), title)
 
 
 def progress(chapter: str | None = None) -> Note:
@@ -78,27 +95,53 @@ def progress(chapter: str | None = None) -> Note:
 
 
 def compare(got: Any, expected: Any, name: str = "value") -> Note:
-    """Say whether two values agree, exactly or nearly, and where they differ most.
+    """Say whether two values agree exactly, approximately, or by how much they differ.
 
     Parameters
     ----------
-    got, expected : array or number
+    got : array or number
+    expected : array, number or str
+        A name such as "dZ1" means that value of chapter 02's worked example.
     name : str
         What to call it in the sentence.
     """
+    if isinstance(expected, str) and not isinstance(got, str):
+        harder = getattr(_namespace().get("X"), "shape", ()) == (3, 2)
+        table = intermediates(3 if harder else 2)
+        if expected not in table:
+            known = ", ".join(f"`{each}`" for each in table)
+            return Note(f"The worked example has no value called `{expected}`. It has {known}.")
+        name, expected = expected, table[expected]
     right = plain(expected)
     if isinstance(right, list):
         right = _as_array(right)
-    try:
-        limit = 1e-9 * max(size_of(right), 1e-300)
-    except (TypeError, ValueError):
-        limit = 1e-9
+    numbers = isinstance(right, (np.ndarray, int, float)) and not isinstance(right, bool)
+    limit = NEARLY * (max(size_of(right), 1e-300) if numbers else 1.0)
     result = agree(plain(got), right, limit)
+    apart = _largest_difference(got, right) if numbers else None
     if isinstance(result, Agreement):
-        exact = np.array_equal(np.asarray(got, object), np.asarray(right, object))
-        return Note(f"`{name}`: {'exactly' if exact else 'numerically'} equal.")
-    where = f" In it, {result.where}." if result.where else ""
-    return Note(result.message.replace("{part}", f"`{name}`") + where)
+        if not apart:
+            return Note(f"`{name}`: exactly equal.")
+        return Note(f"`{name}`: approximately equal; the largest difference is {apart:.1g}.")
+    said = [result.message.replace("{part}", f"`{name}`")]
+    if apart is not None and np.isfinite(apart) and np.ndim(right):
+        said.append(f"The largest difference is {apart:.3g}.")
+    if result.where and np.ndim(right):
+        said.append(f"In it, {result.where}.")
+    return Note(" ".join(said))
+
+
+def _largest_difference(got: Any, expected: Any) -> float | None:
+    """None where the two cannot be subtracted, entry by entry."""
+    try:
+        a, b = np.asarray(got, float), np.asarray(expected, float)
+    except (TypeError, ValueError):
+        return None
+    if a.shape != b.shape:
+        return None
+    with np.errstate(all="ignore"):
+        gap = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
+    return float(gap.max(initial=0.0))
 
 
 def _as_array(items: list) -> Any:

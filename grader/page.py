@@ -85,7 +85,7 @@ def html(report: Checked) -> str:
         parts.append(_steps(rows))
     cause = report.cause
     if cause is not None and cause.evidence is not None and report.feedback != "verdict":
-        parts.append(_evidence(cause.evidence))
+        parts.append(evidence_html(cause.evidence))
     if report.printed:
         parts.append(f'<span class="dim">printed:</span><pre>{escape(report.printed)}</pre>')
     parts += [f'<div class="dim">Remark: {inline(remark)}.</div>' for remark in report.remarks]
@@ -162,7 +162,7 @@ def _praise(report: Checked) -> str:
     return "Right." if quiz else "All public checks passed."
 
 
-def _evidence(evidence: Evidence) -> str:
+def evidence_html(evidence: Evidence) -> str:
     """Inputs, then got beside expected, with the entries that differ marked."""
     lines = []
     given = " · ".join(f"<code>{escape(n)}</code> {escape(brief(v))}" for n, v in evidence.given)
@@ -187,6 +187,7 @@ def _differing(got: Any, expected: Any) -> np.ndarray | None:
     if a.shape != b.shape or a.dtype.kind not in "biuf":
         return None
     with np.errstate(all="ignore"):
+        a, b = a.astype(float), b.astype(float)  # True and False cannot be subtracted
         return ~(np.abs(a - b) <= 1e-6 * (np.abs(b).max(initial=0) + 1e-300))
 
 
@@ -242,14 +243,15 @@ def text(report: Checked) -> str:
         sign = SIGNS.get(finding.outcome, "✗")
         lines.append(f"    {sign} {WORDS[finding.outcome]:<14}{_step(finding)}")
     if cause is not None and cause.evidence is not None and report.feedback != "verdict":
-        lines += [f"  {line}" for line in _evidence_text(cause.evidence, cause.part)]
+        lines += [f"  {line}" for line in evidence_text(cause.evidence, cause.part)]
     if report.printed:
         lines.append("  printed: " + report.printed.strip().replace("\n", "\n    ")[:400])
     lines += [f"  Remark: {remark}." for remark in report.remarks]
     return "\n".join(line.replace("`", "") for line in lines)
 
 
-def _evidence_text(evidence: Evidence, part: str) -> list[str]:
+def evidence_text(evidence: Evidence, part: str) -> list[str]:
+    """The smallest failing example in plain lines."""
     lines = []
     if evidence.given:
         given = ", ".join(f"{name} {brief(value)}" for name, value in evidence.given)

@@ -186,7 +186,8 @@ def relu_backward_slope_is_x(dout, cache):
 @chapter.mistake(
     relu_backward,
     "upstream_missing",
-    "These values are 0 and 1 (or False and True): the local slope alone. `dout` is not used.",
+    "These values are 0 and 1 (or False and True): the local slope alone. `dout` "
+    "seems not to be used.",
     "Multiply the local slope by `dout`: that is the chain rule.",
 )
 def relu_backward_upstream_missing(dout, cache):
@@ -512,7 +513,7 @@ def softmax_shift(rng):
     softmax_forward,
     "stable_at_1000",
     "With inputs around 1000 or -1000 the values are wrong or not numbers. e^1000 is too large "
-    "for a float, and a row of zeros can not be divided by its sum.",
+    "for a float, and a row of zeros cannot be divided by its sum.",
 )
 def softmax_extremes(rng):
     x = _sixteenths(rng, (3, 5))
@@ -1833,7 +1834,7 @@ def saturated_fraction_share_between(a, low=0.0, high=1.0, margin=0.05):
 chapter.quiz(
     "activations_q1",
     "Ten linear layers are stacked with nothing between them. What can they compute that one "
-    "linear layer can not?",
+    "linear layer cannot?",
     choices={
         "a": "functions of more inputs",
         "b": "any curve, given enough units",
@@ -1865,7 +1866,7 @@ chapter.quiz(
         "d": "tanh goes below 0, and ReLU has no ceiling.",
     },
     explanation="The ends 0, 1 and -1 are never reached (the intervals are open), only rounded to "
-    "on a computer. No ceiling for ReLU: it can not saturate above.",
+    "on a computer. No ceiling for ReLU: it cannot saturate above.",
 )
 chapter.quiz(
     "activations_q3",

@@ -833,12 +833,22 @@ def drive_two_ways(Value, numbers):
     return np.array(float(out.data)), np.array([float(v.grad) for v in (a, b, c)])
 
 
+def drive_sums(Value, numbers):
+    """Both numbers get gradients from sums and from products, on either side of the sign."""
+    a, b = (Value(number) for number in numbers)
+    p, q = a + b, b + a
+    out = ((p * q) * a) * b
+    out.backward()
+    return np.array(float(out.data)), np.array([float(v.grad) for v in (a, b, p, q)])
+
+
 @chapter.cases(Value)
 def value_cases(rng):
     yield Case((rng.normal(0, 1, 5),), drive=drive_neuron, label="sigmoid(w1*x1 + w2*x2 + b)")
     yield Case((rng.normal(0, 1, 2),), drive=drive_shared, label="a value that is used twice")
     yield Case((rng.normal(0, 1, 3),), drive=drive_chain, label="two sigmoids in a row")
     yield Case((rng.normal(0, 1, 2),), drive=drive_two_ways, label="a short way and a long one")
+    yield Case((rng.normal(0, 1, 2),), drive=drive_sums, label="sums and products of two values")
 
 
 def _value_class(add=None, mul=None, squash=None, walk=None):
@@ -1241,7 +1251,7 @@ chapter.quiz(
     answer="c",
     wrong={
         "a": "A small learning rate leaves it undecided for long; that can happen.",
-        "b": "With a small learning rate it can; the worked example does just that.",
+        "b": "With a small learning rate it can, as the worked example shows.",
         "d": "The other example can pull more strongly; in the worked example it does.",
     },
     explanation="W2 connects 3 hidden units with 1 output: it must be (3, 1). Shapes betray "

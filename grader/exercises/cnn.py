@@ -1040,7 +1040,7 @@ _declare(
             "The decay stands behind the loop over the batches.",
         ),
         "no_decay": (
-            "The learning rate never falls: `lr_decay` is not used.",
+            "The learning rate never falls: `lr_decay` seems not to be used.",
             "At the end of an epoch: config['learning_rate'] *= self.lr_decay, for each config.",
         ),
         "best_not_restored": (
@@ -1113,7 +1113,7 @@ _declare(
         ),
         "augment_never": (
             "`augment` is never applied.",
-            "X = self.augment(X, self.rng), if it is not None.",
+            "`X = self.augment(X, self.rng)`, if it is not `None`.",
         ),
         "augment_at_the_measurement": (
             "Accuracies are measured on augmented pictures. Then they depend on luck, and on "
@@ -1336,7 +1336,7 @@ _declare(
             "x[:, :, :, ::-1] mirrors left to right.",
         ),
         "vertical_ignored": (
-            "The pictures are always mirrored left to right: `vertical` is not used.",
+            "The pictures are always mirrored left to right: `vertical` seems not to be used.",
             "With `vertical`, take x[:, :, ::-1].",
         ),
         "both": (
@@ -1529,7 +1529,7 @@ _declare(
             "rng.integers(0, H - h + 1, size=N), and the same for the width.",
         ),
         "pad_ignored": (
-            "`pad` is not used: no border is put around the pictures.",
+            "`pad` seems not to be used: no border is put around the pictures.",
             "np.pad the two last axes by `pad` on each side.",
         ),
         "border_repeated": (
@@ -2027,9 +2027,9 @@ _declare(
     hints=(
         "Do not move the pixels. Ask for every pixel of the RESULT where in the original it comes "
         "from: the same place, turned back.",
-        "With di = row - (H - 1) / 2 and dj = column - (W - 1) / 2, a result that is turned "
-        "counterclockwise by t comes from column dj cos t - di sin t and row dj sin t + di cos t, "
-        "counted from the middle.",
+        "Count from the middle: di = row - (H - 1) / 2 and dj = column - (W - 1) / 2. A result "
+        "that is turned counterclockwise by t comes from column dj cos t - di sin t and row "
+        "dj sin t + di cos t, counted from there too.",
         "`i, j = np.mgrid[:H, :W]`; t of shape (N, 1, 1), in radians; then `bilinear_sample(x, "
         "middle_i + dj * sin + di * cos, middle_j + dj * cos - di * sin)`. The whole answer stands "
         "in `solutions/09_cnn`.",
@@ -2431,11 +2431,11 @@ _declare(
             "h, w = size.",
         ),
         "always_bilinear": (
-            "`kind` is not used: pixels are mixed where the nearest one is asked for.",
+            "`kind` seems not to be used: pixels are mixed where the nearest one is asked for.",
             "With 'nearest', index x by the floor of (i + 0.5) * H / h.",
         ),
         "always_nearest": (
-            "`kind` is not used: no pixels are mixed.",
+            "`kind` seems not to be used: no pixels are mixed.",
             "With 'bilinear', call `bilinear_sample`.",
         ),
     },
@@ -2764,7 +2764,7 @@ _declare(
             "rng.random(x.shape) < amount, then 0 or 1.",
         ),
         "kind_ignored": (
-            "`kind` is not used: the noise is always gaussian.",
+            "`kind` seems not to be used: the noise is always gaussian.",
             "With 'salt_and_pepper', replace entries by 0 or 1.",
         ),
     },

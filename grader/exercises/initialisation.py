@@ -360,7 +360,7 @@ XAVIER_UNIFORM = {
         lambda i, o: 6 / (i + o),
     ),
     "mean_of_fans_twice": (
-        "The limit is sqrt(12 / (fan_in + fan_out)): the variance is twice too large.",
+        "The limit is sqrt(12 / (fan_in + fan_out)): the variance is twice the right one.",
         "Divide by fan_in + fan_out, not by half of it.",
         lambda i, o: np.sqrt(12 / (i + o)),
     ),
@@ -1562,7 +1562,7 @@ CHECKPOINTS = {
         lambda saved, beta, fresh: saved[-1],
     ),
     "plain_mean": (
-        "This is the plain mean of the checkpoints; `beta` is not used.",
+        "This is the plain mean of the checkpoints: `beta` seems not to be used.",
         "Later checkpoints move the average by a share 1 - beta.",
         lambda saved, beta, fresh: np.mean(saved, axis=0),
     ),
@@ -1706,7 +1706,7 @@ chapter.quiz(
     "does an "
     "L2 penalty do to a gradient on its way back?",
     choices={
-        "a": "it adds a constant to it, so that it can not vanish",
+        "a": "it adds a constant to it, so that it cannot vanish",
         "b": "it pulls the weights towards 0, and smaller weights shrink it further; at most it "
         "can "
         "hold back an explosion",
@@ -1777,7 +1777,7 @@ chapter.quiz(
         "b": "That start exists and has no such name; it says nothing about weights.",
         "c": "Adam is an optimiser: it works at every step, an initialiser only before the first.",
     },
-    explanation="A term that no paper defines can not be checked. What can: average the weights of "
+    explanation="A term that no paper defines cannot be checked. What can: average the weights of "
     "saved nets and start there; or run one batch and rescale each layer until its output has "
     "variance 1.",
 )

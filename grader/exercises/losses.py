@@ -1078,7 +1078,7 @@ chapter.cases(softmax_loss_vectorized)(linear_cases)
 
 LINEAR_BUGS = {
     "penalty_missing": (
-        "Loss and gradient are those without the penalty: `reg` is not used.",
+        "Loss and gradient are those without the penalty: `reg` seems not to be used.",
         "Add reg * sum(W * W) to the loss and 2 * reg * W to the gradient.",
     ),
     "penalty_missing_in_loss": (

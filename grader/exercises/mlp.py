@@ -1033,7 +1033,7 @@ for _bug, (_message, _remedy) in {
         "Return the reason that holds.",
     ),
     "rate_unused": (
-        "The steps are whole gradients: `lr` is not used.",
+        "The steps are whole gradients: `lr` seems not to be used.",
         "Multiply the gradient by `lr`.",
     ),
     "uphill": (
@@ -1192,12 +1192,12 @@ def planted_step(left):
 
 QUIET = ("bias", "sign", "mean", "slope")  # bugs that run
 DEBUG_CLUES = {
-    "bias": "the biases have grown to one row for each example: a bias is shared, so its gradient "
+    "bias": "The biases have grown to one row for each example: a bias is shared, so its gradient "
     "is summed over the examples",
-    "sign": "the step goes uphill: compare the difference in the first line of the way back with "
+    "sign": "The step goes uphill: compare the difference in the first line of the way back with "
     "the sign of the update",
-    "mean": "the step grows with the number of entries of y: the loss is a mean",
-    "slope": "the hidden layers are off, entry by entry, and the last one is not touched by it: "
+    "mean": "The step grows with the number of entries of y: the loss is a mean",
+    "slope": "The hidden layers are off, entry by entry, and the last one is not touched by it: "
     "1 - a**2 is the slope of tanh for its output a",
 }
 chapter.mistake(
@@ -1236,7 +1236,7 @@ for _count, _word in enumerate(
         chapter.mistake(
             debug_mlp_step,
             "_".join(_left) + "_left",
-            f"{_word}. {'This' if _count == 1 else 'One of them'}: {DEBUG_CLUES[_left[0]]}.",
+            f"{_word}. {DEBUG_CLUES[_left[0]]}.",
         )(planted_step(set(_left)))
 
 
@@ -1609,7 +1609,7 @@ chapter.quiz(
     "mean squared error not fall? Answer with a number.",
     answer=5,
     wrong={
-        0: "The sigmoid never exceeds 1: it can not reach 2, 3, 4 or 5.",
+        0: "The sigmoid never exceeds 1: it cannot reach 2, 3, 4 or 5.",
         30: "That is the sum 0 + 0 + 1 + 4 + 9 + 16; the loss is the mean over six.",
         7.5: "That is the sum 30 divided by 4; all six examples count.",
         1: "That is the limit of the outputs, not of the loss.",
@@ -1684,7 +1684,7 @@ chapter.quiz(
         "a": "nothing: the test part was not trained on",
         "b": "the number is too good: the choice among 50 nets has used the test part",
         "c": "the number is too low: with all data in training it would be better",
-        "d": "accuracy can not be measured on 360 images",
+        "d": "accuracy cannot be measured on 360 images",
     },
     answer="b",
     wrong={

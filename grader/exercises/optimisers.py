@@ -146,7 +146,7 @@ def drive_same_seed(minibatches, X, y, batch_size, seed):
     minibatches,
     "same_seed_same_batches",
     "Two generators with the same seed give different epochs: it looks as if the order is drawn "
-    "from another source than `rng`. Such a run can not be repeated.",
+    "from another source than `rng`. Such a run cannot be repeated.",
 )
 def minibatch_seeds(rng):
     X, y = _numbered(rng, (40, 2))
@@ -336,6 +336,9 @@ def _rule_cases(rng, settings, preset, drive=drive_rule):
         drive=drive,
         label=f"{', '.join(preset) or 'learning_rate'} given in config; 3 steps",
     )
+    w, gradients = _walk(rng, 2, (4,))
+    gradients[:, 1] = 0.0
+    yield Case((w, gradients, None), drive=drive, label="2 steps; one entry has no gradient")
 
 
 # --- plain gradient descent ----------------------------------------------------------------------
@@ -348,8 +351,8 @@ def _rule_cases(rng, settings, preset, drive=drive_rule):
     minutes=4,
     hints=(
         "The gradient points uphill. Which sign leads down?",
-        "`config` is a dict, or None at the first call: make it `{}` then, and read the rate with "
-        "a default.",
+        "`config` is a dict, or `None` at the first call: make it `{}` then, and read the rate "
+        "with a default.",
         "`config = {} if config is None else config`, `rate = config.setdefault('learning_rate', "
         "1e-2)`, then return `w - rate * dw, config`. The whole answer stands in "
         "`solutions/07_optimisers`.",
@@ -397,7 +400,7 @@ def sgd_uphill(w, dw, config=None):
 @chapter.mistake(
     sgd,
     "learning_rate_dropped",
-    "The step is the whole gradient: the learning rate is not used.",
+    "The step is the whole gradient: the learning rate seems not to be used.",
     "Multiply the gradient by the learning rate.",
 )
 def sgd_learning_rate_dropped(w, dw, config=None):
@@ -407,7 +410,7 @@ def sgd_learning_rate_dropped(w, dw, config=None):
 @chapter.mistake(
     sgd,
     "learning_rate_fixed",
-    "The step is always 0.01 times the gradient: `config['learning_rate']` is not used.",
+    "The step is always 0.01 times the gradient: `config['learning_rate']` seems not to be used.",
     "0.01 is the default only; a rate in `config` comes first.",
 )
 def sgd_learning_rate_fixed(w, dw, config=None):
@@ -438,7 +441,7 @@ def sgd_config_not_returned(w, dw, config=None):
 @chapter.mistake(
     sgd,
     "config_is_none",
-    "At the first call `config` is None, and None has no entries.",
+    "At the first call `config` is `None`, and `None` has no entries.",
     "First line: `config = {} if config is None else config`.",
 )
 def sgd_config_is_none(w, dw, config=None):
@@ -616,7 +619,7 @@ def sgd_momentum_average(w, dw, config=None):
 @chapter.mistake(
     sgd_momentum,
     "momentum_fixed",
-    "The momentum is always 0.9: `config['momentum']` is not used.",
+    "The momentum is always 0.9: `config['momentum']` seems not to be used.",
     "0.9 is the default only; a value in `config` comes first.",
 )
 def sgd_momentum_momentum_fixed(w, dw, config=None):
@@ -788,7 +791,7 @@ _declare(
             "Square the gradient: `dw**2`.",
         ),
         "decay_fixed": (
-            "The decay rate is always 0.99: `config['decay_rate']` is not used.",
+            "The decay rate is always 0.99: `config['decay_rate']` seems not to be used.",
             "0.99 is the default only; a value in `config` comes first.",
         ),
     },
@@ -906,7 +909,7 @@ _declare(
             "Divide m by 1 - beta1**t and v by 1 - beta2**t before the step.",
         ),
         "t_never_counted": (
-            "`t` is never incremented. It stays as it came; from config=None that is 0, and "
+            "`t` is never incremented. It stays as it came; from `config=None` that is 0, and "
             "1 - beta**0 is 0: a division by zero.",
             "`t = config['t'] + 1` first, and store it.",
         ),
@@ -942,7 +945,7 @@ _declare(
             "beta1 for the mean of the gradient, beta2 for the mean of its square.",
         ),
         "betas_fixed": (
-            "beta1 and beta2 are always 0.9 and 0.999: those in `config` are not used.",
+            "beta1 and beta2 are always 0.9 and 0.999: those in `config` seem not to be used.",
             "The numbers are defaults only; values in `config` come first.",
         ),
         "decay_swapped": (
@@ -1103,7 +1106,7 @@ def cosine_decay_floor_cuts(step, base, total, floor=0.0):
 @chapter.mistake(
     cosine_decay,
     "floor_ignored",
-    "The rate goes down to 0: `floor` is not used.",
+    "The rate goes down to 0: `floor` seems not to be used.",
     "`floor + (base - floor) * ...`.",
 )
 def cosine_decay_floor_ignored(step, base, total, floor=0.0):
@@ -1113,7 +1116,7 @@ def cosine_decay_floor_ignored(step, base, total, floor=0.0):
 @chapter.mistake(
     cosine_decay,
     "half_missing",
-    "The first rate is twice too high: 1 + cos is 2 at the start, and the half is missing.",
+    "The first rate is twice the right one: 1 + cos is 2 at the start, and the half is missing.",
     "(1 + cos(pi * x)) / 2.",
 )
 def cosine_decay_half_missing(step, base, total, floor=0.0):
@@ -1434,7 +1437,7 @@ def linear_decay_floor_cuts(step, base, total, floor=0.0):
 @chapter.mistake(
     linear_decay,
     "floor_ignored",
-    "The rate goes down to 0: `floor` is not used.",
+    "The rate goes down to 0: `floor` seems not to be used.",
     "`base + (floor - base) * x`.",
 )
 def linear_decay_floor_ignored(step, base, total, floor=0.0):
@@ -1674,7 +1677,7 @@ def exponential_decay_one_minus_gamma(step, base, gamma):
     optional=True,
     hints=(
         "The rate stays the same for `every` steps, then falls by a factor, and so on.",
-        "How many falls lie behind us at `step`? Whole numbers only.",
+        "How many falls lie behind `step`? Whole numbers only.",
         "`base * factor ** (step // every)`. The whole answer stands in `solutions/07_optimisers`.",
     ),
     afterthought="Which smooth schedule runs through the start of each stair?",

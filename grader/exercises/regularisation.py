@@ -926,7 +926,7 @@ _declare(
         "seed_zero": (
             "The mask is always the same: it looks as if the generator starts from a fixed seed at "
             "every call.",
-            "`np.random.default_rng(dropout_param.get('seed'))`: `None` gives a new draw each time.",
+            "`np.random.default_rng(dropout_param.get('seed'))`: `None` draws anew each time.",
         ),
         "seed_ignored": (
             "`dropout_param['seed']` has no effect: the draw cannot be repeated.",
@@ -1981,8 +1981,7 @@ _declare(
         ),
         "no_decay": ("`weight_decay` has no effect: this is Adam.", "Subtract rate * decay * w."),
         "decay_fixed": (
-            "The decay is always 0.01: `config['weight_decay']` seems not to "
-            "be used.",
+            "The decay is always 0.01: `config['weight_decay']` seems not to be used.",
             "0.01 is the default only.",
         ),
         "no_bias_correction": (

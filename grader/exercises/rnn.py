@@ -879,6 +879,34 @@ def _told_by_second_word(params, h, first, end):
     return min(np.abs(wrong - right).max() for wrong in wrongs)
 
 
+def drive_roads(sample, params, start, end, seed, count):
+    """Which sequences occur at all."""
+    rng = np.random.default_rng(seed)
+    drawn = [sample(params, start, end, rng, 1.0, 5) for _ in range(count)]
+    return sorted({tuple(int(word) for word in words) for words in drawn})
+
+
+@chapter.property(
+    sample,
+    "the_drawn_word_goes_in",
+    "After two words that are about equally likely, the wrong one of two next words follows. The "
+    "input of a step is the word that was drawn, not the likeliest one.",
+)
+def sample_roads(rng):
+    """0 leads to 1 or 2 by chance; 1 always leads to 3 and 2 to 4; then comes the end, 5."""
+    scores = np.full((6, 6), -40.0)  # of the next word, by the last one
+    scores[0, 1], scores[0, 2] = 0.2, 0.0
+    scores[1, 3] = scores[2, 4] = scores[3, 5] = scores[4, 5] = 0.0
+    params = {
+        "W_embed": 6 * np.eye(6),
+        **{"Wx": np.eye(6), "Wh": np.zeros((6, 6)), "b": np.zeros(6)},
+        "W_vocab": scores,
+        "b_vocab": np.zeros(6),
+    }
+    args = (params, 0, 5, int(rng.integers(1000)), 40)
+    yield Case(args, drive=drive_roads, label="two roads, 40 sequences")
+
+
 def drive_twice(sample, params, start, end, seed, temperature, count):
     """Two generators with the same seed: the same sequences?"""
     runs = []

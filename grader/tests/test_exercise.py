@@ -203,9 +203,9 @@ def test_a_declaration_is_complete_and_its_words_are_ours(exercise):
     if exercise.gradient_of:
         assert get(exercise.gradient_of).keep is not None
     for mistake in exercise.mistakes:
-        assert re.fullmatch(r"[a-z0-9_]+", mistake.key), mistake.key
-        assert mistake.message.rstrip().endswith((".", "?", "!", "`")), mistake.message
-        text = f"{mistake.message} {mistake.remedy}"
+        assert re.fullmatch(r"\w+", mistake.key, re.ASCII), mistake.key
+        assert mistake.message.rstrip(") ").endswith((".", "?", "!", "`")), mistake.message
+        text = re.sub(r"`[^`]*`", "code", f"{mistake.message} {mistake.remedy}")
         unwanted = re.findall(r"\b(?:you|your|just(?! that)|simply|obviously)\b|\bI\b(?!\()", text)
         assert not unwanted, f"{mistake.key}: {unwanted} in {text!r}"
 

@@ -150,3 +150,16 @@ def test_elapsed_time_is_measured_whether_it_ends_well_or_not():
 
 def test_a_limit_of_zero_is_short_and_not_endless():
     assert timed("while True: pass", seconds=0)[0].status == "timed_out"
+
+
+def test_waiting_for_a_turn_is_not_computing():
+    """A block that was kept waiting twice as long as its limit still comes to its end."""
+    with time_limit(0.2) as clock:
+        time.sleep(0.4)
+    assert clock.elapsed >= 0.4
+
+
+def test_a_block_that_only_waits_is_stopped_after_three_times_its_limit():
+    with pytest.raises(TimeUp), time_limit(0.1) as clock:
+        time.sleep(5)
+    assert 0.28 < clock.elapsed < 3

@@ -55,9 +55,9 @@ def test_docstrings_and_annotations_are_left_alone_and_every_mutant_differs() ->
 
 def test_a_check_with_a_hole_is_found_out() -> None:
     """A case in which both sizes are 1 cannot see an axis."""
-    from grader.exercise import Case, Chapter
-
     import numpy as np
+
+    from grader.exercise import Case, Chapter
 
     chapter = Chapter("98_holes", "Holes")
 

@@ -218,7 +218,7 @@ def test_without_a_working_copy_a_check_writes_nothing(kernel, place, monkeypatc
     "got, expected, said",
     [
         ("[1.0, 2.0]", "[1.0, 2.0]", "`value`: exactly equal."),
-        ("np.array([1.0, 2.0 + 1e-12])", "[1.0, 2.0]", "`value`: numerically equal."),
+        ("np.array([1.0, 2 + 1e-12])", "[1.0, 2.0]", "approximately equal; the largest difference"),
         ("np.ones(3)", "np.ones((1, 3))", "`value` has shape (3,), expected (1, 3)."),
         ("np.array([1.0, 2.5])", "[1.0, 2.0]", "entry [1] is 2.5, expected 2"),
     ],

@@ -6,6 +6,7 @@ import ast
 import contextlib
 import io
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -54,10 +55,11 @@ def test_in_this_process(exercise: str, seed: int) -> None:
         about_the_file = "file" in case.flags or "notebook" in case.flags
         if case.exercise != exercise or about_the_file or case.expected == "wrong timed_out":
             continue
+        start = time.process_time()
         report = check_exercise(get(exercise), LocalAttempt(names_of(case.code)), seed)
         unfair.append(complaint(case, report))
-        if report.milliseconds > 1000:
-            unfair.append(f"{case.name}: took {report.milliseconds:.0f} ms")
+        if (taken := time.process_time() - start) > 1:
+            unfair.append(f"{case.name}: computed for {taken:.1f} s")
     assert not list(filter(None, unfair))
 
 
