@@ -232,6 +232,7 @@ def grade(
         int | None, typer.Option(min=0, max=3, help="least protection; default 2 on Linux")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="grade unchanged work anew")] = False,
+    shard: Annotated[str | None, typer.Option(help="one part of the class, such as 3/8")] = None,
     as_json: Annotated[
         Path | None, typer.Option("--json", help="write every result as JSON lines")
     ] = None,
@@ -239,6 +240,7 @@ def grade(
     """Grade a class into nbgrader's gradebook; each submission in a process of its own."""
     from rich.console import Console
 
+    from grader.bulk.shards import Shard
     from grader.bulk.table import json_lines, summary
 
     result = _grade(
@@ -250,10 +252,14 @@ def grade(
         feedback=None if feedback is None else _feedback(feedback),
         require_level=require_level,
         force=force,
+        shard=Shard.parse(shard) if shard else None,
     )
     if as_json is not None:
         as_json.write_text("".join(line + "\n" for line in json_lines(result)), "utf-8")
     Console().print(summary(result))
+    if shard:
+        typer.echo("The gradebook is filled by the next run without --shard.")
+        return
     typer.echo(f"Gradebook: {result.root / 'gradebook.db'}. Feedback: {result.root / 'feedback'}.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -21,6 +22,7 @@ from grader.bulk.judge import SUBMISSION_SECONDS, Judge
 from grader.bulk.processes import results as done_in_parallel
 from grader.bulk.result import SubmissionResult
 from grader.bulk.rootfiles import class_seed, locked
+from grader.bulk.shards import Shard, take_over
 from grader.bulk.submissions import Handed, find_submissions
 from grader.expected import prepare
 from grader.findings import Feedback
@@ -97,6 +99,7 @@ def grade(
     seconds: float = SUBMISSION_SECONDS,
     require_level: int | None = None,
     force: bool = False,
+    shard: Shard | None = None,
 ) -> ClassResult:
     """Grade submissions in nbgrader's layout.
 
@@ -124,6 +127,8 @@ def grade(
         Least protection to go on with, 0 to 3; 2 on Linux by default, 1 elsewhere.
     force : bool
         Grade anew what the journal has already.
+    shard : Shard, optional
+        Grade one part of the class and leave the gradebook to the next whole run.
 
     Returns
     -------
@@ -139,8 +144,9 @@ def grade(
     if jobs is not None and jobs < 1:
         raise GradeError(f"jobs is 1 or more, not {jobs}.")
     course = open_course(submitted)
-    with locked(course.root):
+    with locked(course.root, shard.lock) if shard else locked(course.root):
         found, remarks = find_submissions(course.submitted, assignments, students)
+        found = shard.of(found) if shard else found
         number, secret = class_seed(course.root, seed)
         needed = {name: course.assignment(name) for name in sorted({h.assignment for h in found})}
         for name in needed:
@@ -148,16 +154,19 @@ def grade(
         limits = limits or Limits()
         with (
             Sandbox(limits) as sandbox,
-            Book(course) as book,
-            Journal(course.root / JOURNAL_FILE) as journal,
+            contextlib.nullcontext() if shard else Book(course) as book,
+            Journal(course.root / (shard.journal if shard else JOURNAL_FILE)) as journal,
         ):
             mechanisms = _protection(sandbox, require_level)
-            for assignment in needed.values():
-                book.prepare(assignment)
+            if book is not None:
+                take_over(course.root, journal)
+                for assignment in needed.values():
+                    book.prepare(assignment)
             levels = {name: feedback or course.level(name) for name in needed}
             judge = Judge(sandbox, needed, number, secret, levels, seconds)
             work = _Work(course, needed, judge, secret)
-            rules = f"{package_digest()} {number} {secret} {limits} {seconds}"
+            level = sandbox.protection.level
+            rules = f"{package_digest()} {number} {secret} {limits} {seconds} {level}"
             rules_of = _rules_of(needed, levels, rules)
             run = _Run(work, book, journal, rules_of, progress, len(found))
             waiting = found if force else run.kept(found)
@@ -171,7 +180,7 @@ def grade(
         tuple(remarks),
         secret,
         mechanisms,
-        sandbox.protection.level,
+        level,
         len(found) - len(waiting),
         taken,
     )
@@ -230,7 +239,7 @@ class _Run:
     def __init__(
         self,
         work: _Work,
-        book: Book,
+        book: Book | None,
         journal: Journal,
         rules: dict[str, str],
         progress: Progress | None,
@@ -256,7 +265,7 @@ class _Run:
             entry = self._journal.find(handed, self._digest(handed))
             if entry is None or not self._work.is_written(handed):
                 others.append(handed)
-            elif entry.booked and self._book.has(entry.result):
+            elif self._book is None or (entry.booked and self._book.has(entry.result)):
                 self._note(entry.result)
             else:
                 self._add(entry.result)
@@ -288,7 +297,7 @@ class _Run:
 
     def _store(self) -> None:
         batch, self._batch = self._batch, []
-        if not batch:
+        if not batch or self._book is None:
             return
         late = self._book.write(batch)
         dated = [replace(r, seconds_late=s) for r, s in zip(batch, late, strict=True)]

@@ -65,8 +65,8 @@ def _make_secret(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(root: Path) -> Iterator[None]:
-    """One grading at a time in a course root.
+def locked(root: Path, name: str = LOCK_FILE) -> Iterator[None]:
+    """One grading at a time in a course root; one of each part (`name`) of a class.
 
     Raises
     ------
@@ -78,8 +78,8 @@ def locked(root: Path) -> Iterator[None]:
     except ImportError:  # no such thing on Windows, where nothing is graded either
         yield
         return
-    with writing(root / LOCK_FILE):
-        file = open(root / LOCK_FILE, "a+")  # noqa: SIM115
+    with writing(root / name):
+        file = open(root / name, "a+")  # noqa: SIM115
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -103,7 +103,10 @@ def drive_count(count_cnn_parameters, layers, input_shape):
     total, shapes = result[0], result[1]
     if total is None or shapes is None:
         return None, None
-    shapes = [[int(side) for side in np.ravel(np.array(shape))] for shape in shapes]
+    shapes = [
+        [int(side) if side == int(side) else float(side) for side in np.ravel(np.array(shape))]
+        for shape in shapes
+    ]
     return int(total) if float(total) == int(total) else float(total), shapes
 
 

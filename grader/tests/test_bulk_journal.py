@@ -20,6 +20,8 @@ from grader.bulk.demo import make_class
 from grader.bulk.grade import grade
 from grader.bulk.journal import JOURNAL_FILE, Journal, fingerprint
 from grader.bulk.result import SubmissionResult
+from grader.bulk.rootfiles import locked
+from grader.bulk.shards import Shard
 from grader.bulk.submissions import Handed
 from grader.findings import Finding
 from grader.report import Report
@@ -116,6 +118,33 @@ def test_too_little_protection_is_refused(small: Path, monkeypatch: pytest.Monke
             grade(small / "submitted", limits=QUICK)
     result = grade(small / "submitted", limits=QUICK, require_level=1)
     assert result.level == 1 and {one.level for one in result.results} == {1}
+
+
+def test_parts_of_a_class_add_up_to_the_whole(small: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(small, tmp_path / "whole"))
+    whole = grade(other / "submitted", limits=QUICK)
+    parts = [grade(small / "submitted", limits=QUICK, shard=Shard(n, 3)) for n in (1, 2, 3)]
+    assert [len(part.results) for part in parts] == [4, 4, 4]
+    assert not (small / "gradebook.db").exists()
+    again = grade(small / "submitted", limits=QUICK, shard=Shard(1, 3))
+    assert again.kept == 4
+    joined = grade(small / "submitted", limits=QUICK)
+    assert joined.kept == 12 and joined.results == whole.results
+    assert outcome(small) == outcome(other)
+    assert not [p for p in small.iterdir() if "of3" in p.name]
+
+
+def test_a_part_at_work_is_waited_for(small: Path) -> None:
+    shard = Shard(2, 3)
+    grade(small / "submitted", limits=QUICK, shard=shard)
+    with locked(small, shard.lock), pytest.raises(GradeError, match="at work"):
+        grade(small / "submitted", limits=QUICK)
+
+
+@pytest.mark.parametrize("text", ["", "3", "0/3", "4/3", "1/0", "a/b", "1/3/5", "-1/3"])
+def test_what_is_no_part_is_refused(text: str) -> None:
+    with pytest.raises(GradeError, match="3/8"):
+        Shard.parse(text)
 
 
 def test_a_result_survives_the_journal(tmp_path: Path) -> None:

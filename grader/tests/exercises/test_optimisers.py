@@ -375,11 +375,6 @@ def rmsprop_forms():
         c["cache"] = rho * c.get("cache", np.zeros_like(w)) + (1 - rho) * dw**2
         return w - lr / (np.sqrt(c["cache"] + eps) + eps) * dw, c
 
-    def without(w, dw, config=None):
-        c, lr, rho, _ = settings(config)
-        c["cache"] = np.average([c.get("cache", 0 * w), dw**2], axis=0, weights=[rho, 1 - rho])
-        return w - lr * dw / np.sqrt(c["cache"]), c
-
     def in_place(w, dw, config=None):
         c, lr, rho, eps = settings(config)
         cache = c.setdefault("cache", np.zeros_like(w))
@@ -394,7 +389,7 @@ def rmsprop_forms():
         c["cache"] = (1 - rho) * np.power(dw, 2) + rho * c.get("cache", np.zeros_like(w))
         return w - lr * np.multiply(dw, np.power(c["cache"] + eps, -0.5)), c
 
-    return [outside, inside, both, without, in_place, by_powers]
+    return [outside, inside, both, in_place, by_powers]
 
 
 @pytest.mark.parametrize("rule", rmsprop_forms())
@@ -402,6 +397,18 @@ def test_any_right_rmsprop_passes(rule):
     for seed in range(20):
         report = judged(seed, rmsprop=rule)
         assert report.passed, report.comment()
+
+
+def test_rmsprop_without_epsilon_fails_where_a_gradient_is_always_zero():
+    def without(w, dw, config=None):
+        c = {"learning_rate": 1e-2, "decay_rate": 0.99, **(config or {})}
+        rho = c["decay_rate"]
+        c["cache"] = rho * c.get("cache", 0 * w) + (1 - rho) * dw**2
+        with np.errstate(invalid="ignore"):
+            return w - c["learning_rate"] * dw / np.sqrt(c["cache"]), c
+
+    report = judged(rmsprop=without)
+    assert not report.passed and "nan" in report.comment()
 
 
 def adam_forms():
