@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -54,7 +52,8 @@ class Book:
         self._course = course
         self._shelves: dict[str, _Shelf] = {}
         self._students: set[str] = set()
-        with _told(course), _bin_on_path():  # a new gradebook asks `alembic` for its version
+        with _told(course):
+            _note_version(course.db_url)
             self._book = Gradebook(course.db_url, course.course_id)
         self._db = self._book.db
 
@@ -315,14 +314,25 @@ def _seconds_late(result: SubmissionResult, duedate: Any, extension: Any) -> flo
     return max(0.0, float((result.timestamp - end).total_seconds()))
 
 
-@contextlib.contextmanager
-def _bin_on_path() -> Iterator[None]:
-    before = os.environ.get("PATH", "")
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before])
+def _note_version(db_url: str) -> None:
+    """Write the version into an empty database; nbgrader makes the other tables.
+
+    nbgrader would start a process to ask for it, which takes two seconds.
+    """
+    import nbgrader
+    from alembic.script import ScriptDirectory
+    from sqlalchemy import create_engine, inspect, text
+
+    engine = create_engine(db_url)
     try:
-        yield
+        if inspect(engine).get_table_names():
+            return
+        head = ScriptDirectory(str(Path(nbgrader.__file__).parent / "alembic")).get_current_head()
+        with engine.begin() as db:
+            db.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+            db.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": head})
     finally:
-        os.environ["PATH"] = before
+        engine.dispose()
 
 
 @contextlib.contextmanager
