@@ -19,18 +19,22 @@ from grader.class_bench import classes
 from grader.exercise import Exercise
 from grader.exercises import all_exercises
 from grader.expected import forward_of, prepare
+from grader.kernel_bench import kernels
 from grader.slider_bench import sliders
 
 
 def main() -> None:
     """Print every table, or those that are named."""
     parser = argparse.ArgumentParser(prog="python -m grader.bench", description=__doc__)
-    parser.add_argument("tables", nargs="*", help="checks, files, sliders, class; all by default")
+    parser.add_argument(
+        "tables", nargs="*", help="checks, files, kernels, sliders, class; default: all"
+    )
     parser.add_argument("--students", type=int, default=1000, help="in the large class")
     asked = parser.parse_args()
     tables: dict[str, Callable[[], Table]] = {
         "checks": checks,
         "files": files,
+        "kernels": kernels,
         "sliders": sliders,
         "class": lambda: classes(asked.students),
     }

@@ -1474,8 +1474,8 @@ def drive_places(random_crop, shape, size, pad, seed):
 )
 def crop_places(rng):
     for shape, size, pad in [
-        ((240, 2, 5, 4), (3, 3), 0),
-        ((200, 1, 4, 6), (4, 6), 1),
+        ((360, 2, 5, 4), (3, 3), 0),
+        ((450, 1, 4, 6), (4, 6), 1),
         ((270, 3, 3, 5), (2, 4), 0),
     ]:
         shape = (shape[0] + int(rng.integers(20)), *shape[1:])

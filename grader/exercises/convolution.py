@@ -1327,7 +1327,8 @@ def conv_forward(x, w, b, conv_param):
             cols[:, :, i, j] = xp[:, :, rows, left : left + stride * W_out : stride]
     cols = cols.reshape(N, groups, -1, H_out * W_out)  # (N, G, C/G * HH * WW, places)
     out = w.reshape(groups, F // groups, -1) @ cols  # (N, G, F/G, places)
-    out = out.reshape(N, F, H_out, W_out) + b[:, None, None]
+    out = out.reshape(N, F, H_out, W_out)
+    out += b[:, None, None]  # in place: a second large array would cost as much as the product
     return out, (x.shape, cols, w, conv_param)
 
 

@@ -123,6 +123,6 @@ def _explorer(widget: dict, picture: str) -> str:
     """An explorer's picture, and beside it all that `site.js` needs to bring it to life."""
     if "own_name" in widget["state"]:  # a function of the lesson: it would need a kernel
         widget = {**widget, "state": {**widget["state"], "own_name": "", "own": {}}}
-    data = json.dumps(widget).replace("</", "<\\/")
+    data = json.dumps(widget, sort_keys=True).replace("</", "<\\/")
     script = f'<script type="application/json">{data}</script>'
     return f'<div class="output explorer">{picture}{script}</div>'
